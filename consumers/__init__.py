@@ -1,0 +1,1 @@
+"""Data subjects: sealed profiles, purchases, web events, preferences; import, search, and the eraser."""
