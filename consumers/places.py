@@ -186,7 +186,8 @@ POSTCODE_DIGITS: Final = {"US": 5, "AU": 4, "DE": 5, "ES": 5, "FR": 5, "IT": 5, 
 # The letters that some write in front of the digits ("D-10115", "LV-1010").
 POSTCODE_PREFIX: Final = {
     "AT": "A", "BE": "B", "CH": "CH", "DE": "D", "DK": "DK", "FI": "FI", "FR": "F", "HR": "HR",
-    "IT": "I", "LT": "LT", "LU": "L", "LV": "LV", "NO": "N", "SE": "SE", "SI": "SI", "SK": "SK", "CZ": "CZ",
+    "IT": "I", "LT": "LT", "LU": "L", "LV": "LV", "NO": "N", "SE": "SE", "SI": "SI", "SK": "SK",
+    "CZ": "CZ",
 }  # fmt: skip
 # Where the blank or hyphen stands in a postcode written in full: (length, position, mark).
 POSTCODE_BREAK: Final = {
