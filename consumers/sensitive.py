@@ -102,8 +102,8 @@ _PRINTED: Final = (
     (6, 13),
     (8, 8),
 )
-# Prefix, and the lengths that the issuer uses. Maestro is left out: its cards were withdrawn, and its
-# many prefixes would take three order numbers for a card where now two are (R49).
+# Prefix, and the lengths that the issuer uses. Maestro is left out: its cards were withdrawn,
+# and its many prefixes would take three order numbers for cards where now two are (R49).
 _ISSUERS: Final = (
     (re.compile(r"4"), (13, 16, 19)),
     (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),
