@@ -57,14 +57,24 @@ class Frontier:
         self._hashes.append(leaf)
         self._size += 1
 
+    def block_closed_by(self, leaf: bytes, height: int) -> bytes:
+        """Root of the perfect subtree of 2**height leaves that `leaf` would complete; call before append."""
+        if (self._size + 1) % (1 << height):
+            raise ValueError("the leaf does not complete a block of this height")
+        for left in reversed(self._hashes[len(self._hashes) - height :]):
+            leaf = node_hash(left, leaf)
+        return leaf
+
     def root(self) -> bytes:
         """Root of the tree so far; EMPTY_ROOT while there is no leaf."""
-        if not self._hashes:
-            return EMPTY_ROOT
-        result = self._hashes[-1]
-        for left in reversed(self._hashes[:-1]):
-            result = node_hash(left, result)
-        return result
+        return _fold(self._hashes)
+
+    def root_with(self, rest: Iterable[bytes]) -> bytes:
+        """Root if this frontier's leaves are themselves roots of equal blocks, followed by less than a block."""
+        tail = Frontier()
+        for leaf in rest:
+            tail.append(leaf)
+        return _fold(self._hashes + tail._hashes)
 
     def pack(self) -> bytes:
         """The hashes one after the other, the largest subtree first."""
@@ -77,6 +87,16 @@ class Frontier:
             size,
             (packed[at : at + HASH_SIZE] for at in range(0, len(packed), HASH_SIZE)),
         )
+
+
+def _fold(hashes: Sequence[bytes]) -> bytes:
+    """Join the perfect subtrees of a tree, given from left to right."""
+    if not hashes:
+        return EMPTY_ROOT
+    result = hashes[-1]
+    for left in reversed(hashes[:-1]):
+        result = node_hash(left, result)
+    return result
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

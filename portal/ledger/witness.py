@@ -1,0 +1,83 @@
+"""The witness: every checkpoint once more, outside the database, so that truncating the database is found.
+
+A file of JSON lines: {"size": ..., "note": "<the signed note>", "public_key": "<base64>"}.
+
+Invariants
+- Only the one sealer appends, after its transaction has been committed; a line is synced before it returns.
+- A line without its line break is one that a crash cut off. It counts as not written and is cut away.
+"""
+
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.ledger.signing import sync_folder
+
+TAIL = 64 * 1024  # Longer than any line can be: the origin is at most 200 characters.
+
+
+@dataclass(frozen=True)
+class Line:
+    """A checkpoint as the witness saw it."""
+
+    size: int
+    note: str
+
+
+def append(path: Path, *, size: int, note: str, public: bytes) -> None:
+    """Write one line durably. The file is made, for its owner only, if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    line = {"size": size, "note": note, "public_key": b64encode(public).decode()}
+    is_new = not path.exists()
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as file:
+        file.truncate(_whole(path))
+        file.seek(0, os.SEEK_END)
+        file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
+def last(path: Path) -> Line | None:
+    """The last whole line, or None where nothing was witnessed. ValueError if it is not a witness's line."""
+    if not path.exists():
+        return None
+    end = _whole(path)
+    with path.open("rb") as file:
+        file.seek(max(0, end - TAIL))
+        lines = file.read(min(end, TAIL)).splitlines()
+    return _parse(lines[-1]) if lines else None
+
+
+def lines(path: Path) -> Iterator[Line | None]:
+    """All whole lines in order; None in place of one that cannot be read."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for raw in file:
+            if raw.endswith(b"\n"):
+                try:
+                    yield _parse(raw)
+                except ValueError:
+                    yield None
+
+
+def _whole(path: Path) -> int:
+    """Where the last whole line ends, in bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = max(0, size - TAIL)
+        file.seek(start)
+        return start + file.read().rfind(b"\n") + 1
+
+
+def _parse(raw: bytes) -> Line:
+    try:
+        found = json.loads(raw)
+        return Line(int(found["size"]), str(found["note"]))
+    except (KeyError, TypeError):
+        raise ValueError("this is not a line of the witness") from None
