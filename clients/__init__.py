@@ -1,0 +1,1 @@
+"""Controllers (the company's clients): their people, their instructions, their mail drops."""

@@ -1,0 +1,10 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class ConsumersConfig(AppConfig):
+    """See the package's docstring."""
+
+    name = "consumers"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Bringing a client's files in: upload, mapping, streaming import, quarantine, incidents."""

@@ -1,0 +1,170 @@
+"""The abstract case, and the thread and files that every kind of case has."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+
+from portal.cases.references import next_reference
+from portal.cases.states import StateTable
+from portal.ids import new_id
+from portal.models import User
+from portal.personal import Category, Fate, personal, plain
+from portal.sealed import SealedRow
+
+
+class Channel(models.TextChoices):
+    """The door by which something came in."""
+
+    EMAIL = "email", "E-mail"
+    TELEPHONE = "telephone", "Telephone"
+    LETTER = "letter", "Letter"
+    FORM = "form", "Web form"
+    API = "api", "API"
+    FILE = "file", "File"
+    WEBHOOK = "webhook", "Webhook"
+    PORTAL = "portal", "Portal"
+
+
+class Case(models.Model):
+    """What every case has. A state changes only through `portal.cases.verbs.transition`."""
+
+    TABLE: ClassVar[StateTable]
+    PREFIX: ClassVar[str]
+    VERB_PREFIX: ClassVar[str]
+    client_id: UUID
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    reference = plain(models.CharField(max_length=20, unique=True, editable=False))
+    state = plain(models.CharField(max_length=32, editable=False))
+    channel = plain(models.CharField(max_length=16, choices=Channel.choices))
+    received_at = plain(
+        models.DateTimeField(
+            help_text="When anybody at the company received it; the clock starts here (R44)."
+        )
+    )
+    logged_at = plain(models.DateTimeField(editable=False))
+    logged_by = plain(
+        models.ForeignKey(
+            settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", editable=False
+        )
+    )
+    assignee = plain(
+        models.ForeignKey(
+            settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        )
+    )
+    state_at = plain(models.DateTimeField(editable=False))
+    due_at = plain(models.DateTimeField(null=True, editable=False))
+    due_rule = plain(models.CharField(max_length=40, blank=True, editable=False))
+    due_reason = plain(models.CharField(max_length=300, blank=True, editable=False))
+    closed_at = plain(models.DateTimeField(null=True, editable=False))
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def state_name(self) -> str:
+        """The state as staff read it."""
+        return self.TABLE.states[self.state]
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in self.TABLE.final
+
+    def open_case(self, *, by: User, now: datetime) -> None:
+        """Fill in what a new case starts with. The caller saves it in its own transaction."""
+        self.reference = next_reference(self.PREFIX, now)
+        self.state = self.TABLE.initial
+        self.state_at = self.logged_at = now
+        self.logged_by = by
+
+    def enter(self, state: str, now: datetime) -> None:
+        """Move to `state` and keep the times that go with it."""
+        if state != self.state:
+            self.state, self.state_at = state, now
+        self.closed_at = (self.closed_at or now) if state in self.TABLE.final else None
+
+    def check_reach(self, user: User) -> None:
+        """Raise Refused where `user` may not act on this client's cases; subclasses know how."""
+        raise NotImplementedError
+
+
+class CaseNote(SealedRow):
+    """One entry of a case's thread: what came in, what went out, what staff noted."""
+
+    data_subject = "subject_id"
+
+    class Direction(models.TextChoices):
+        INCOMING = "in", "Received"
+        OUTGOING = "out", "Sent"
+        INTERNAL = "note", "Note"
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    client_id = plain(models.UUIDField())
+    case_id = plain(models.UUIDField(db_index=True))
+    case_reference = plain(models.CharField(max_length=20))
+    subject_id = plain(models.UUIDField(null=True))
+    direction = plain(models.CharField(max_length=4, choices=Direction.choices))
+    channel = plain(models.CharField(max_length=16, choices=Channel.choices))
+    at = plain(models.DateTimeField())
+    by = plain(models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"))
+    sealed = personal(
+        models.BinaryField(null=True),
+        Category.FREE_TEXT,
+        fate=Fate.NULLIFY,
+        label="user.content.private",
+        sealed=True,
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["client_id", "subject_id"], name="note_subject")]
+        ordering = ["at"]
+
+    def __str__(self) -> str:
+        return f"{self.get_direction_display()} on {self.case_reference}"
+
+
+class CaseFile(SealedRow):
+    """A file of a case: evidence, a letter, a document we made. Its bytes lie sealed in the media folder.
+
+    The file's own name may hold a person's name, so it is sealed with the rest.
+    """
+
+    data_subject = "subject_id"
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    client_id = plain(models.UUIDField())
+    case_id = plain(models.UUIDField(db_index=True))
+    case_reference = plain(models.CharField(max_length=20))
+    subject_id = plain(models.UUIDField(null=True))
+    kind = plain(models.CharField(max_length=24))
+    content_type = plain(models.CharField(max_length=100))
+    size = plain(models.BigIntegerField())
+    at = plain(models.DateTimeField())
+    by = plain(models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"))
+    sealed = personal(
+        models.BinaryField(null=True),
+        Category.FREE_TEXT,
+        fate=Fate.NULLIFY,
+        label="user.content.private",
+        sealed=True,
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["client_id", "subject_id"], name="casefile_subject")]
+        ordering = ["at"]
+
+    def __str__(self) -> str:
+        return f"File on {self.case_reference}"
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        from portal.cases.files import remove_content
+
+        remove_content(self)
+        return super().delete(*args, **kwargs)

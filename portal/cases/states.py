@@ -1,0 +1,95 @@
+"""State tables: one a kind of case. Pure.
+
+Invariants: a state changes only by a verb that its table names; the diagram in `docs/states` is made from
+the table; every state can be reached, and a final state has no way out but those that the table lists.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portal.errors import Refused
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A verb, the states in which it is permitted, and where it leads (None: the state stays)."""
+
+    verb: str
+    sources: frozenset[str]
+    target: str | None
+    roles: frozenset[str]
+    says: str
+
+
+class StateTable:
+    """The transitions of one kind of case.
+
+    `states` maps a state to what staff read; `final` are the states in which the case is closed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        states: dict[str, str],
+        transitions: Iterable[Transition],
+        *,
+        initial: str,
+        final: Iterable[str],
+    ) -> None:
+        self.name = name
+        self.states = states
+        self.initial = initial
+        self.final = frozenset(final)
+        self.transitions = {transition.verb: transition for transition in transitions}
+        named = {initial, *self.final}
+        for transition in self.transitions.values():
+            named |= transition.sources | ({transition.target} if transition.target else set())
+        if unknown := named - states.keys():
+            raise ValueError(f"{name}: unknown states {sorted(unknown)}")
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The states as a field's choices."""
+        return list(self.states.items())
+
+    @property
+    def open_states(self) -> list[str]:
+        """The states in which somebody still has something to do."""
+        return [state for state in self.states if state not in self.final]
+
+    def check(self, verb: str, state: str) -> Transition:
+        """The transition of `verb`, or Refused with the states in which it would be permitted."""
+        transition = self.transitions[verb]
+        if state not in transition.sources:
+            wanted = " or ".join(
+                self.states[s].lower() for s in self.states if s in transition.sources
+            )
+            raise Refused(
+                f"This {self.name} is {self.states[state].lower()}; to {transition.says} it, "
+                f"it must be {wanted}.",
+                code="state",
+            )
+        return transition
+
+    def permits(self, verb: str, state: str) -> bool:
+        """Whether `verb` is permitted in `state`."""
+        return state in self.transitions[verb].sources
+
+    def mermaid(self) -> str:
+        """The table as a Mermaid state diagram."""
+        lines = ["stateDiagram-v2", f"    [*] --> {self.initial}"]
+        for transition in self.transitions.values():
+            for state in self.states:
+                if state in transition.sources and transition.target not in (None, state):
+                    lines.append(f"    {state} --> {transition.target}: {transition.verb}")
+        lines += [f"    {state} --> [*]" for state in self.states if state in self.final]
+        return "\n".join(lines) + "\n"
+
+
+def transition_of(
+    verb: str, sources: Iterable[str], target: str | None, roles: Iterable[str], says: str = ""
+) -> Transition:
+    """Write a row of a state table. `says` is the verb as staff read it (default: the verb itself)."""
+    return Transition(
+        verb, frozenset(sources), target, frozenset(roles), says or verb.replace("_", " ")
+    )

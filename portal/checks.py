@@ -1,0 +1,52 @@
+"""System checks: what would be a silent mistake in a portal that must not make any."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, register
+
+from portal.personal import declaration, fields_of, subject_column
+
+
+@register()
+def every_field_is_declared(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """portal.E001: a field that nobody has declared as plain or personal."""
+    found: list[CheckMessage] = []
+    for model in apps.get_models():
+        if not model._meta.managed:
+            continue
+        for field in fields_of(model):
+            if declaration(field) is None:
+                found.append(
+                    Error(
+                        f"{model._meta.label}.{field.name} is declared neither plain nor personal.",
+                        hint="Wrap the field in portal.personal.plain() or personal() where it is defined.",
+                        obj=model,
+                        id="portal.E001",
+                    )
+                )
+    return found
+
+
+@register()
+def subject_column_exists(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """portal.E002: a model names a data_subject column that it does not have."""
+    found: list[CheckMessage] = []
+    for model in apps.get_models():
+        column = subject_column(model)
+        names = {field.column for field in fields_of(model)}
+        if column and not {column, "client_id"} <= names:
+            found.append(
+                Error(
+                    f"{model._meta.label} names the data subject by {column!r}, but lacks it or client_id.",
+                    hint="Every personal table carries client_id and the column that names the person.",
+                    obj=model,
+                    id="portal.E002",
+                )
+            )
+    return found

@@ -1,0 +1,34 @@
+"""The kernel's scheduled tasks, and how a hint is given."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+
+def hint_task(task: Any, *ids: str) -> None:
+    """Ask a worker to look now rather than at the next tick. Without a broker the tick finds it."""
+    try:
+        task.apply_async(ids, retry=False, ignore_result=True)
+    except OperationalError:
+        log.warning("the broker is away; %s will be found by the schedule", task.name)
+
+
+@shared_task
+def send_outbox() -> None:
+    """Send what the outbox holds."""
+    from portal import outbox
+
+    outbox.send_due(timezone.now())
+
+
+@shared_task
+def seal_ledger() -> None:
+    """Seal the leaves that are not yet under a checkpoint."""
+    from portal import ledger
+
+    ledger.seal(now=timezone.now())

@@ -1,0 +1,126 @@
+"""Leased, fenced, resumable work: the database hands it out, and a message is a hint.
+
+Invariants:
+- A piece of work is held by the one who took the lease last; every lease has a higher token (fencing).
+- What a holder writes, it writes under `fence`, which locks the row and refuses a token that was passed by,
+  so that a worker that was paused and woke up again changes nothing.
+- Progress is stored with the step that made it, so that a killed worker's successor goes on from there.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import models, transaction
+from django.db.models import F, Q
+
+from portal.personal import plain
+
+LEASE = timedelta(minutes=2)
+MAX_ATTEMPTS = 8
+PAUSES = (10, 30, 120, 600, 1800, 3600, 7200)
+
+
+class LeaseLost(Exception):
+    """Another worker holds this work now; whoever sees this stops without writing."""
+
+
+class StopRequested(Exception):
+    """A person asked for the work to be stopped."""
+
+
+class LeasedWork(models.Model):
+    """The columns of work that a worker claims. `work_due` is true while a worker should take it."""
+
+    work_due = plain(models.BooleanField(default=False, editable=False))
+    next_attempt_at = plain(models.DateTimeField(null=True, editable=False))
+    lease_until = plain(models.DateTimeField(null=True, editable=False))
+    lease_token = plain(models.BigIntegerField(default=0, editable=False))
+    attempts = plain(models.PositiveSmallIntegerField(default=0, editable=False))
+    stop_requested = plain(models.BooleanField(default=False, editable=False))
+    progress_done = plain(models.BigIntegerField(default=0, editable=False))
+    progress_total = plain(models.BigIntegerField(null=True, editable=False))
+    last_fault = plain(models.CharField(max_length=80, blank=True, editable=False))
+
+    class Meta:
+        abstract = True
+
+    @property
+    def percent(self) -> int | None:
+        """Progress in whole percent, or None where the total is not known."""
+        if not self.progress_total:
+            return None
+        return min(100, 100 * self.progress_done // self.progress_total)
+
+
+AnyWork = TypeVar("AnyWork", bound=LeasedWork)
+
+
+def due(now: datetime) -> Q:
+    """What a worker may take: due, not paused after a fault, and held by nobody."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    ready = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
+    return Q(work_due=True) & free & ready
+
+
+def claim(model: type[AnyWork], now: datetime, *, pk: object = None) -> AnyWork | None:
+    """Take the lease on one piece of due work (or on `pk` alone), or return None."""
+    with transaction.atomic():
+        found = model._default_manager.select_for_update(skip_locked=True, of=("self",)).filter(
+            due(now)
+        )
+        if pk is not None:
+            found = found.filter(pk=pk)
+        work = found.order_by("next_attempt_at", "pk").first()
+        if work is None:
+            return None
+        work.lease_token += 1
+        work.attempts += 1
+        work.lease_until = now + LEASE
+        work.save(update_fields=["lease_token", "attempts", "lease_until"])
+        return work
+
+
+@contextmanager
+def fence(work: AnyWork, now: datetime) -> Iterator[AnyWork]:
+    """A transaction in which `work` is locked and surely ours; renews the lease.
+
+    Yields the locked row; the caller changes and saves it. Raises LeaseLost or StopRequested.
+    """
+    with transaction.atomic():
+        locked = type(work)._default_manager.select_for_update(of=("self",)).get(pk=work.pk)
+        if locked.lease_token != work.lease_token:
+            raise LeaseLost(str(work.pk))
+        if locked.stop_requested:
+            raise StopRequested(str(work.pk))
+        locked.lease_until = now + LEASE
+        yield locked
+        locked.save()
+
+
+def renew(work: LeasedWork, now: datetime) -> None:
+    """Prolong the lease in the middle of a long step. Raises LeaseLost."""
+    updated = (
+        type(work)
+        ._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
+        .update(lease_until=now + LEASE)
+    )
+    if not updated:
+        raise LeaseLost(str(work.pk))
+
+
+def give_back(work: LeasedWork, now: datetime, *, fault: str = "") -> bool:
+    """Let go of the lease: after a fault with a growing pause. Returns False when it was the last attempt.
+
+    `fault` is a short code such as an exception's class name, never its text.
+    """
+    over = bool(fault) and work.attempts >= MAX_ATTEMPTS
+    pause = PAUSES[min(work.attempts, len(PAUSES)) - 1] if fault else 0
+    type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token).update(
+        lease_until=None,
+        next_attempt_at=now + timedelta(seconds=pause),
+        work_due=False if over else F("work_due"),
+        last_fault=fault[:80],
+    )
+    return not over

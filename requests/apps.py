@@ -1,0 +1,10 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class RequestsConfig(AppConfig):
+    """See the package's docstring."""
+
+    name = "requests"
+    default_auto_field = "django.db.models.BigAutoField"

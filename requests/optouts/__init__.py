@@ -1,0 +1,1 @@
+"""Opt-outs: honoured at once, kept even when nobody matches, lifted only by dated opt-in evidence."""

@@ -1,0 +1,41 @@
+"""What every test stands on: folders of its own, a fixed clock, and the cast."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker, Settings
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Keys, files and journals of one test never meet those of another."""
+    settings.KEYRING_DIR = tmp_path / "keyring"
+    settings.VAULT_COPY_DIR = tmp_path / "vault-copy"
+    settings.JOURNAL_PATH = tmp_path / "keyring" / "erasures.journal"
+    settings.LEDGER_KEY_PATH = tmp_path / "keyring" / "ledger.key"
+    settings.LEDGER_WITNESS_PATH = tmp_path / "keyring" / "ledger.witness"
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    yield
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which a test takes place: a Tuesday morning in Boston."""
+    return datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let the clean-up after a transactional test, which truncates every table, empty the ledger as well."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in ("leaf", "checkpoint", "block"):
+            cursor.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER ledger_{table}_truncate")
