@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from portal.ledger.leaves import record as record
     from portal.ledger.proofs import consistency as consistency
     from portal.ledger.proofs import inclusion as inclusion
+    from portal.ledger.restoring import accept_restore as accept_restore
     from portal.ledger.sealing import seal as seal
     from portal.ledger.verification import verify as verify
 
 _HOMES = {
+    "accept_restore": "restoring",
     "record": "leaves",
     "seal": "sealing",
     "inclusion": "proofs",
     "consistency": "proofs",
     "verify": "verification",
 }
-__all__ = ["consistency", "inclusion", "record", "seal", "verify"]
+__all__ = ["accept_restore", "consistency", "inclusion", "record", "seal", "verify"]
 
 
 def __getattr__(name: str) -> Any:

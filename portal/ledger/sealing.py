@@ -40,7 +40,7 @@ def seal(*, now: datetime, wait: bool = True) -> Checkpoint | None:
     committed; with wait=False None is returned at once. Must not be called inside a transaction (what is not
     committed cannot be witnessed). Raises LedgerBroken where going on would sign a fork.
     """
-    with _only_sealer(wait) as is_ours:
+    with only_sealer(wait=wait) as is_ours:
         if not is_ours:
             return None
         _catch_up()
@@ -52,7 +52,8 @@ def seal(*, now: datetime, wait: bool = True) -> Checkpoint | None:
 
 
 @contextmanager
-def _only_sealer(wait: bool) -> Iterator[bool]:
+def only_sealer(*, wait: bool) -> Iterator[bool]:
+    """Hold the sealer's lock; yields whether it is held (always, where it is waited for)."""
     take = "SELECT true FROM pg_advisory_lock(%s)" if wait else "SELECT pg_try_advisory_lock(%s)"
     with connection.cursor() as cursor:
         cursor.execute(take, [LOCK])
@@ -84,7 +85,7 @@ def _catch_up() -> None:
     notes = [(item, note_of(item)) for item in Checkpoint.objects.order_by("-size")[:2]]
     newest = notes[0][1] if notes else None
     before = notes[1][1] if len(notes) > 1 else None
-    seen_note = seen.note if seen else None
+    seen_note = (seen.note or None) if seen else None
     if seen_note == newest:
         return
     if seen_note != before:

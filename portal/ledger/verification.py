@@ -86,6 +86,16 @@ def _witnessed(report: Report) -> dict[int, bytes]:
     for number, line in enumerate(witness.lines(settings.LEDGER_WITNESS_PATH), start=1):
         if line is None:
             report.add("witness_unreadable", newest, newest, f"Line {number} cannot be read.")
+        elif line.restored_from is not None:
+            report.warnings.append(
+                f"Leaves {line.size} to {line.restored_from - 1} were lost in an accepted restore."
+            )
+            if line.size and found.get(line.size) != _digest(line.note):
+                report.add(
+                    "witness_order", line.size, line.size, f"Line {number} restores nothing."
+                )
+            found = {size: digest for size, digest in found.items() if size <= line.size}
+            newest = line.size
         elif line.size <= newest:
             report.add("witness_order", line.size, line.size, f"Line {number} is not in order.")
         else:

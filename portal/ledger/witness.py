@@ -1,6 +1,8 @@
 """The witness: every checkpoint once more, outside the database, so that truncating the database is found.
 
-A file of JSON lines: {"size": ..., "note": "<the signed note>", "public_key": "<base64>"}.
+A file of JSON lines: {"size": ..., "note": "<the signed note>", "public_key": "<base64>"}. A line that also has
+"restored_from" says that a person accepted a restored database, which ends at `size` and had reached
+"restored_from"; the lines in between stay.
 
 Invariants
 - Only the one sealer appends, after its transaction has been committed; a line is synced before it returns.
@@ -25,12 +27,21 @@ class Line:
 
     size: int
     note: str
+    restored_from: int | None = None
 
 
-def append(path: Path, *, size: int, note: str, public: bytes) -> None:
+def append(
+    path: Path, *, size: int, note: str, public: bytes, restored_from: int | None = None
+) -> None:
     """Write one line durably. The file is made, for its owner only, if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    line = {"size": size, "note": note, "public_key": b64encode(public).decode()}
+    line: dict[str, int | str] = {
+        "size": size,
+        "note": note,
+        "public_key": b64encode(public).decode(),
+    }
+    if restored_from is not None:
+        line["restored_from"] = restored_from
     is_new = not path.exists()
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as file:
         file.truncate(_whole(path))
@@ -78,6 +89,9 @@ def _whole(path: Path) -> int:
 def _parse(raw: bytes) -> Line:
     try:
         found = json.loads(raw)
-        return Line(int(found["size"]), str(found["note"]))
-    except (KeyError, TypeError):
+        restored = found.get("restored_from")
+        return Line(
+            int(found["size"]), str(found["note"]), None if restored is None else int(restored)
+        )
+    except (AttributeError, KeyError, TypeError):
         raise ValueError("this is not a line of the witness") from None

@@ -191,7 +191,7 @@ def test_a_second_sealer_may_decline_to_wait(now: datetime) -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(1) as pool, sealing._only_sealer(wait=False) as is_ours:
+    with ThreadPoolExecutor(1) as pool, sealing.only_sealer(wait=False) as is_ours:
         assert is_ours
         assert pool.submit(try_to_seal).result() is None
     assert ledger.seal(now=now, wait=False) is not None

@@ -1,4 +1,4 @@
-"""manage.py ledger verify|seal|status|key"""
+"""manage.py ledger verify|seal|status|key|accept-restore"""
 
 import json
 from argparse import ArgumentParser
@@ -10,10 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from portal import ledger
+from portal.errors import Refused
 from portal.ledger import signing
 from portal.ledger.checkpoints import note_of
 from portal.ledger.errors import LedgerBroken
 from portal.ledger.models import Checkpoint, Leaf
+from portal.models import User
 
 
 class Command(BaseCommand):
@@ -32,11 +34,14 @@ class Command(BaseCommand):
         key.add_argument("--create", action="store_true", help="make a key if there is none")
         key.add_argument("--pem", action="store_true", help="print it as PEM, for openssl")
 
+        restore = commands.add_parser("accept-restore", help="seal on after a restored backup")
+        restore.add_argument("--by", required=True, help="your user name, for the ledger")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         try:
-            getattr(self, f"_{options['command']}")(options)
-        except LedgerBroken as fault:
+            getattr(self, f"_{options['command'].replace('-', '_')}")(options)
+        except (LedgerBroken, Refused) as fault:
             raise CommandError(str(fault)) from None
 
     def _verify(self, options: dict[str, Any]) -> None:
@@ -63,6 +68,13 @@ class Command(BaseCommand):
 
     def _seal(self, options: dict[str, Any]) -> None:
         checkpoint = ledger.seal(now=timezone.now())
+        self.stdout.write(note_of(checkpoint) if checkpoint else "Nothing to seal.")
+
+    def _accept_restore(self, options: dict[str, Any]) -> None:
+        by = User.objects.filter(username=options["by"], is_active=True).first()
+        if by is None:
+            raise CommandError("There is no active member of staff of this name.")
+        checkpoint = ledger.accept_restore(by=by, now=timezone.now())
         self.stdout.write(note_of(checkpoint) if checkpoint else "Nothing to seal.")
 
     def _status(self, options: dict[str, Any]) -> None:
