@@ -23,10 +23,10 @@ from portal.vault.errors import (
 )
 from portal.vault.held import indexer
 from portal.vault.inspection import ClientStatus, Report, check, status
-from portal.vault.keys import allocate, key, keys, shred
 from portal.vault.life import create_client, destroy_client, recover, roll
 from portal.vault.refs import KeyRef
 from portal.vault.sealing import seal, seal_many, unseal
+from portal.vault.slots import allocate, key, keys, shred
 
 __all__ = [
     "BlindIndexer",

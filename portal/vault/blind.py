@@ -22,7 +22,7 @@ from portal.vault.sealing import pack
 
 SIZE = 16
 _DIGEST = "blind-index"
-_TOKEN = "suppression-token"
+_TOKEN = "suppression-token"  # noqa: S105  (it names a use)
 
 
 class _State(Protocol):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from portal.vault import copies, held, life, store
 from portal.vault.errors import VaultError
+from portal.vault.pages import Page
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _check_client(tree: store.Tree, report: Report) -> None:
         report.faults.append(str(error))
 
 
-def _check_page(page: copies.Page, report: Report) -> None:
+def _check_page(page: Page, report: Report) -> None:
     """Open one page. A roll may have moved its root on since it was read, so look once more."""
     for attempt in (1, 2):
         try:

@@ -102,7 +102,7 @@ def exclusive(client_id: UUID, *, wait: float = 300.0) -> Iterator[None]:
 
 def _ask(query: str, *parameters: object) -> Any:
     with cursor() as opened:
-        row = opened.execute(query, parameters).fetchone()  # type: ignore[call-overload]
+        row = opened.execute(query, parameters).fetchone()
     return row[0] if row else None
 
 
@@ -184,15 +184,26 @@ def insert_pages(opened: Cursor, pages: Sequence[Page]) -> None:
             sink.write_row(page)
 
 
-def heads(client_id: UUID, numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (number, generation) of the pages of a client whose tree is active."""
+class Head(NamedTuple):
+    """The narrow part of a page: its generation, and how many of its keys were handed out."""
+
+    number: int
+    generation: int
+    handed_out: int
+
+
+def heads(client_id: UUID, numbers: Sequence[int]) -> list[Head]:
+    """Read the narrow part of the pages of a client whose tree is active."""
     with cursor() as opened:
-        return opened.execute(
-            "SELECT p.number, p.generation FROM vault_keypage p"
+        rows = opened.execute(
+            "SELECT p.number, p.generation, CASE WHEN p.number < t.pages - 1 THEN 1024"
+            " WHEN p.number = t.pages - 1 THEN t.next_slot::int ELSE 0 END"
+            " FROM vault_keypage p"
             " JOIN vault_keytree t ON t.client_id = p.client_id AND t.state = 'active'"
             " WHERE p.client_id = %s AND p.number = ANY(%s)",
             [client_id, list(numbers)],
         ).fetchall()
+    return [Head(*row) for row in rows]
 
 
 _PAGE = (

@@ -42,6 +42,7 @@ def allocate(client_id: UUID, count: int) -> list[KeyRef]:
             )
             for batch in _batched(drawn, store.BATCH):
                 store.insert_pages(opened, batch)
+        step("allocate.drawn")
         if count:
             store.move_on(opened, client_id, last, used + count - (last - 1) * pages.SLOTS)
         step("allocate.stored")
@@ -57,10 +58,10 @@ def keys(client_id: UUID, refs: Iterable[KeyRef]) -> dict[KeyRef, bytes]:
     by_page = _by_page(refs)
     found: dict[KeyRef, bytes] = {}
     for numbers in _batched(sorted(by_page), store.BATCH):
-        for number, block in _blocks(client_id, numbers).items():
+        for number, (block, handed_out) in _blocks(client_id, numbers).items():
             for ref in by_page[number]:
                 key = pages.key_at(block, ref.slot)
-                if key != NO_KEY:
+                if key != NO_KEY and ref.slot < handed_out:
                     found[ref] = key
     return found
 
@@ -126,22 +127,24 @@ def _check_handed_out(tree: store.Tree, by_page: dict[int, list[KeyRef]]) -> Non
                 raise KeyMissing(f"{_named(tree.client_id, ref)} was never handed out.")
 
 
-def _blocks(client_id: UUID, numbers: Sequence[int]) -> dict[int, bytes]:
-    """Return the opened blocks of the pages that exist, each as of now or later."""
+def _blocks(client_id: UUID, numbers: Sequence[int]) -> dict[int, tuple[bytes, int]]:
+    """Return the opened blocks of the pages that exist, and how many of their keys were handed out."""
     opened: dict[int, bytes] = {}
     failed: dict[int, tuple[int, KeyringBroken]] = {}
+    handed_out: dict[int, int] = {}
     wanted = set(numbers)
     for _ in range(_READ_AGAIN):
         heads = store.heads(client_id, sorted(wanted))
-        wanted &= {number for number, _ in heads}
-        for number, generation in heads:
-            block = held.page(client_id, number, generation)
+        wanted = {head.number for head in heads}
+        for head in heads:
+            handed_out[head.number] = head.handed_out
+            block = held.page(client_id, head.number, head.generation)
             if block is not None:
-                opened[number] = block
+                opened[head.number] = block
         _open_stored(client_id, wanted - opened.keys(), opened, failed)
         wanted -= opened.keys()
         if not wanted:
-            return opened
+            return {number: (block, handed_out[number]) for number, block in opened.items()}
     raise failed[min(wanted)][1]
 
 
