@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+MARKS ?= not benchmark
 
 VENV := .venv/bin/python
 UV := .tools/uv/bin/uv
@@ -12,6 +13,8 @@ UV_LOCK := .ci/uv.lock
 # One Python: the machine's own. uv never downloads another.
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# The machine's own certificate authorities, as pip uses them.
+export UV_SYSTEM_CERTS ?= 1
 export PORT
 
 .PHONY: help run test bench lint lock setup clean
@@ -31,16 +34,16 @@ run: setup
 
 # On the servers that the environment names, or else on private throw-away ones.
 test: setup
-	@exec $(VENV) -m portal.embedded run -- $(VENV) -m pytest $(ARGS)
+	@exec $(VENV) -m portal.embedded run -- $(VENV) -m pytest -m "$(MARKS)" $(ARGS)
 
 bench: setup
-	@exec $(VENV) -m portal.embedded run -- $(VENV) -m pytest -s bench $(ARGS)
+	@exec $(VENV) -m portal.embedded run -- $(VENV) -m pytest -m benchmark -s $(ARGS)
 
 lint: setup
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m bandit -q -r -c pyproject.toml manage.py portal clients consumers requests
+	$(VENV) -m bandit -q -ll -r -c pyproject.toml manage.py portal clients consumers requests
 	$(VENV) -m portal.embedded run -- sh .ci/check
 
 setup: $(UV)

@@ -202,14 +202,11 @@ def _main(arguments: list[str]) -> int:
             stop(state)
         case ["status"]:
             running = urls_if_running(state)
-            print(
-                "\n".join(f"{k}={v}" for k, v in running.environment().items())
-                if running
-                else "Not running."
-            )
+            told = running.environment() if running else {"Not running": state}
+            sys.stdout.writelines(f"{name}={value}\n" for name, value in told.items())
             return 0 if running else 3
         case _:
-            print(__doc__, file=sys.stderr)
+            sys.stderr.write(f"{__doc__}\n")
             return 2
     return 0
 

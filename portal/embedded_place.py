@@ -59,7 +59,7 @@ class Account:
             return
         for folder, _, files in os.walk(path):
             for name in [".", *files]:
-                os.lchown(os.path.join(folder, name), self.uid, self.gid)
+                os.lchown(Path(folder, name), self.uid, self.gid)
 
 
 def server_account(data: Path) -> Account:
@@ -124,9 +124,10 @@ def _record(state: Path, runtime: Path) -> dict[str, Any]:
 
 
 def _new_runtime(account: Account) -> Path:
+    # Made there is a private folder with a random name, so a shared parent is no danger.
     # Not XDG_RUNTIME_DIR: it goes when its user logs out, and a server may live on in a terminal
     # multiplexer.
-    for base in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 (private and random)
+    for base in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 # nosec B108
         if len(base) <= _LONGEST_FOLDER - len("/portal-12345678") and _serves(base, account):
             runtime = Path(tempfile.mkdtemp(prefix="portal-", dir=base))
             account.give(runtime)
@@ -138,7 +139,7 @@ def _new_runtime(account: Account) -> Path:
 
 
 def _serves(base: str, account: Account) -> bool:
-    if not os.path.isdir(base) or not os.access(base, os.W_OK | os.X_OK):
+    if not Path(base).is_dir() or not os.access(base, os.W_OK | os.X_OK):
         return False
     # Root may have to put a copy of the programs here, which a folder without execution would
     # refuse.

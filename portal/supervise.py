@@ -77,7 +77,8 @@ class Supervisor:
         if not line:
             return
         try:
-            print(f"{name:<8}| {line}", flush=True)
+            sys.stdout.write(f"{name:<8}| {line}\n")
+            sys.stdout.flush()
         except BrokenPipeError:
             # Nobody reads any more, as after `make run | head`.
             self.wishes += 1
@@ -209,13 +210,19 @@ class Supervisor:
         embedded.leave(self.state)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise EmbeddedError("PORT must be a number from 1 to 65535.")
+    return int(text)
+
+
 def check_port(port: int) -> None:
     """Raises EmbeddedError if another program listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             raise EmbeddedError(
                 f"Port {port} is taken by another program or not allowed. "
                 f"Stop that program, or choose another port: make run PORT={port % 60000 + 1}"
@@ -268,15 +275,13 @@ def main(arguments: list[str]) -> int:
     if "--stop-with-parent" in arguments:
         end_with_parent(signal.SIGTERM)
     try:
-        port = int(os.environ.get("PORT") or 8000)
-        supervisor = Supervisor(state, port)
-        return _alone(state, port, supervisor.run)
-    except ValueError:
-        print("portal: PORT must be a number.", file=sys.stderr)
+        port = _port(os.environ.get("PORT") or "8000")
+        return _alone(state, port, Supervisor(state, port).run)
     except PermissionError as error:
-        print(f"portal: {error.filename} belongs to another user.", file=sys.stderr)
+        complaint = f"{error.filename} belongs to another user."
     except EmbeddedError as error:
-        print(f"portal: {error}", file=sys.stderr)
+        complaint = str(error)
+    sys.stderr.write(f"portal: {complaint}\n")
     return 1
 
 

@@ -48,8 +48,8 @@ class Child:
             start_new_session=True,
             preexec_fn=die_with_parent(signal.SIGTERM),
         )
-        assert self.process.stdout is not None
-        os.set_blocking(self.process.stdout.fileno(), False)
+        if self.output:
+            os.set_blocking(self.output.fileno(), False)
         self.started_at, self.start_at = now, None
 
     def lines(self) -> list[str]:
