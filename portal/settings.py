@@ -213,7 +213,8 @@ else:
 
 # -------------------------------------------------------------------------------------------- tasks
 
-CELERY_BROKER_URL = REDIS_URL
+# Celery has a name of its own for a Redis that listens on a socket.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
