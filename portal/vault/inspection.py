@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from portal.vault import copies, held, life, store
+from portal.vault import copies, held, journal, life, store
 from portal.vault.errors import VaultError
 from portal.vault.pages import Page
 
@@ -31,6 +31,7 @@ class Report:
     pages: int = 0
     slots_used: int = 0
     shredded: int = 0
+    journalled: int = 0
     faults: list[str] = field(default_factory=list)
 
 
@@ -52,7 +53,10 @@ def status() -> list[ClientStatus]:
 
 
 def check() -> Report:
-    """Open every page of every client under its root. Faults are collected, not raised."""
+    """Open every page of every client under its root, and walk the erasure journal.
+
+    Faults are collected, not raised.
+    """
     report = Report()
     for tree in store.trees():
         if tree.state == "destroyed":
@@ -63,6 +67,10 @@ def check() -> Report:
     for client_id in held.keyring().clients():
         if client_id not in known:
             report.faults.append(f"The keyring holds keys of client {client_id} without a tree.")
+    try:
+        report.journalled = sum(1 for _ in journal.entries())
+    except VaultError as error:
+        report.faults.append(str(error))
     return report
 
 

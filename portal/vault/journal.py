@@ -19,7 +19,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,14 +70,36 @@ def append(
     )
 
 
-def entries(path: Path | None = None) -> Iterator[Record]:
-    """Give all records in their order, each verified before it is given. Raises `JournalBroken`."""
-    yield from Journal(path).entries()
+def entries(path: Path | None = None, *, after: int = 0) -> Iterator[Record]:
+    """Give the records behind number `after`, each verified before it is given. Raises `JournalBroken`."""
+    return (record for record in Journal(path).entries() if record.number > after)
 
 
 def read(path: Path | None = None) -> list[Record]:
     """Return all records after verifying the whole journal. Raises `JournalBroken`."""
     return list(entries(path))
+
+
+def last_number(path: Path | None = None) -> int:
+    """Return the number of the last record, 0 where there is none, without reading them all."""
+    return Journal(path).last_number()
+
+
+_marks: list[Callable[[], int]] = []
+
+
+def register_mark(carried_out: Callable[[], int]) -> None:
+    """Name the function that tells the number of the last record carried out in the default database."""
+    _marks[:] = [carried_out]
+
+
+def unreplayed() -> int:
+    """Return how many records the default database has not carried out: more than 0 after a restore (R41).
+
+    Fails closed: where nobody has registered a mark, no record counts as carried out.
+    """
+    carried_out = _marks[0]() if _marks else 0
+    return max(0, last_number() - carried_out)
 
 
 class Journal:
@@ -136,21 +158,32 @@ class Journal:
         with self.path.open("rb") as file:
             yield from _verified(file, key, head, size)
 
+    def last_number(self) -> int:
+        """See the module's `last_number`."""
+        if not self.path.exists():
+            self._check_never_written()
+            return 0
+        with self._turn(fcntl.LOCK_SH), self.path.open("rb") as file:
+            files.check_private(self.path)
+            return self._walked_on(file, self._key()).number
+
     def _caught_up(self, file: BinaryIO, key: bytes) -> _Head:
+        """Return the true head, standing behind it; a torn last line is removed."""
+        head = self._walked_on(file, key)
+        if file.seek(0, os.SEEK_END) > head.size:
+            file.truncate(head.size)
+        file.seek(head.size)
+        return head
+
+    def _walked_on(self, file: BinaryIO, key: bytes) -> _Head:
         """Return the true head: a crash may have left lines that the head file does not know yet."""
         head = self._head(key)
-        end = file.seek(0, os.SEEK_END)
-        if end < head.size:
+        if file.seek(0, os.SEEK_END) < head.size:
             raise JournalBroken(head.number, "its end was cut off")
         file.seek(head.size)
-        rest = file.read()
-        for line in rest.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                file.truncate(head.size)
-                break
+        while (line := file.readline()).endswith(b"\n"):
             _, mac = _checked(key, head, line)
             head = _Head(head.number + 1, mac, head.size + len(line))
-        file.seek(head.size)
         return head
 
     @contextmanager

@@ -97,6 +97,52 @@ def test_a_line_left_out_moved_or_repeated_is_found(written: Path, order: list[i
     assert caught.value.line == next(n for n, line in enumerate(order) if n != line) + 1
 
 
+def test_a_genuine_line_of_another_past_is_found(written: Path) -> None:
+    ours = written.read_bytes().splitlines(keepends=True)
+    beside = written.with_name("other")
+    for part in (".key", ".head", ""):
+        source = written.with_name(written.name + part)
+        target = beside.with_name(beside.name + part)
+        target.write_bytes(source.read_bytes() if part == ".key" else b"")
+        target.chmod(0o600)
+    beside.with_name("other.head").unlink()
+    for owner in (10, 11, 12, 13, 14):
+        put(beside, owner)
+    theirs = beside.read_bytes().splitlines(keepends=True)
+    written.write_bytes(b"".join([*ours[:2], theirs[2], *ours[3:]]))
+    with pytest.raises(JournalBroken) as caught:
+        journal.read(written)
+    assert caught.value.line == 3
+
+
+def test_the_last_number_is_known_without_reading_everything(written: Path) -> None:
+    assert journal.last_number(written) == 5
+    assert [record.number for record in journal.entries(written, after=3)] == [4, 5]
+    head = written.with_name(written.name + ".head")
+    behind = head.read_bytes()
+    put(written)
+    head.write_bytes(behind)
+    written.write_bytes(written.read_bytes() + b"torn")
+    assert journal.last_number(written) == 6
+    written.write_bytes(b"")
+    with pytest.raises(JournalBroken):
+        journal.last_number(written)
+
+
+def test_a_database_behind_the_journal_has_erasures_to_replay(
+    ring: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_marks", [])
+    assert journal.unreplayed() == 0
+    put(ring / "erasures.journal")
+    put(ring / "erasures.journal")
+    assert journal.unreplayed() == 2
+    journal.register_mark(lambda: 1)
+    assert journal.unreplayed() == 1
+    journal.register_mark(lambda: 2)
+    assert journal.unreplayed() == 0
+
+
 def test_an_end_cut_off_at_a_line_is_found_by_reading_and_by_appending(written: Path) -> None:
     lines = written.read_bytes().splitlines(keepends=True)
     written.write_bytes(b"".join(lines[:3]))

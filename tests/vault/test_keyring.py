@@ -139,3 +139,34 @@ def test_other_files_beside_the_keys_are_nobodys_client(keyring: FileKeyring) ->
     (keyring.folder / "notes").mkdir()
     assert keyring.clients() == [ONE]
     assert files.finish(keyring.folder / "nowhere") == 0
+
+
+def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    sync, rename = os.fsync, Path.rename
+
+    def synced(handle: int) -> None:
+        seen.append(f"sync {Path(f'/proc/self/fd/{handle}').readlink().name}")
+        sync(handle)
+
+    def renamed(path: Path, target: Path) -> Path:
+        seen.append(f"rename to {target.name}")
+        return rename(path, target)
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    files.write_durably(folder / "one.key", b"x")
+    files.destroy(folder / "one.key")
+    assert seen == [
+        f"sync .one.key.{os.getpid()}.new",
+        "rename to one.key",
+        "sync folder",
+        "rename to .one.key.dying",
+        "sync folder",
+        "sync .one.key.dying",
+        "sync folder",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections, transaction
 
 from portal import vault
-from portal.vault import held, life, store
+from portal.vault import held, journal, life, store
 from portal.vault.models import KeyPage, KeyTree
 from portal.vault.router import VaultRouter
 
@@ -275,6 +276,14 @@ def test_status_counts_and_check_opens_everything(client_id: UUID) -> None:
     assert (report.shredded, report.faults) == (7, [])
     KeyPage.objects.filter(number=0).delete()
     assert vault.check().faults == [f"Page 0 of client {client_id} is missing."]
+
+
+def test_check_walks_the_journal(client_id: UUID, ring: Path, now: datetime) -> None:
+    journal.append(client_id=client_id, case_id=uuid4(), refs=[], owner_ids=[], now=now)
+    assert vault.check().journalled == 1
+    path = ring / "erasures.journal"
+    path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":2'))
+    assert any("line 1" in fault for fault in vault.check().faults)
 
 
 def test_the_command_checks_rolls_and_shows(

@@ -39,7 +39,8 @@ class Command(BaseCommand):
             self.stderr.write(fault)
         self.stdout.write(
             f"{report.clients} clients, {report.pages} pages, {report.slots_used} keys handed out,"
-            f" {report.shredded} shredded, {len(report.faults)} faults"
+            f" {report.shredded} shredded, {report.journalled} erasures journalled,"
+            f" {len(report.faults)} faults"
         )
         if report.faults:
             raise CommandError("The vault has faults.", returncode=1)
