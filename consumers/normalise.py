@@ -205,7 +205,10 @@ _NAMED = re.compile(r"(\d{1,2})[- ]([a-z]{3})[a-z]*[-, ]+(\d{4})", re.ASCII)
 _PARTIAL = re.compile(r"\d{4}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{4}", re.ASCII)
 _NOTHING = frozenset({"n/a", "na", "none", "null", "unknown", "-"})
 _MONTHS = {
-    m: str(i) for i, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+    m: str(i)
+    for i, m in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
 }
 EARLIEST_YEAR: Final = 1880
 
@@ -240,6 +243,27 @@ def date(value: str, *, day_first: bool = False, not_after: dt.date | None = Non
     if not_after is not None and parsed > not_after:
         raise Unusable("date.future")
     return parsed.isoformat()
+
+
+_HAS_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:.*")
+
+
+def moment(value: str, *, day_first: bool = False, not_after: dt.date | None = None) -> str | None:
+    """A date, with its time where it is an ISO timestamp: "2026-01-31T09:15:00+00:00", in UTC.
+
+    A time without a zone is taken for UTC. Raises what `date` raises.
+    """
+    value = value.strip()
+    day = date(value, day_first=day_first, not_after=not_after)
+    if day is None or not _HAS_TIME.fullmatch(value):
+        return day
+    try:
+        parsed = dt.datetime.fromisoformat(value)
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=dt.UTC)
+        return parsed.astimezone(dt.UTC).isoformat()
+    except (ValueError, OverflowError):
+        raise Unusable("date.impossible") from None
 
 
 def _no_date(value: str) -> str | None:
@@ -339,10 +363,42 @@ def _with_break(bare: str, country: str) -> str:
 
 
 _YES = frozenset(
-    "1 y yes t true on x ja oui si opt-in optin opted-in subscribed subscribe in".split()
+    [
+        "1",
+        "y",
+        "yes",
+        "t",
+        "true",
+        "on",
+        "x",
+        "ja",
+        "oui",
+        "si",
+        "opt-in",
+        "optin",
+        "opted-in",
+        "subscribed",
+        "subscribe",
+        "in",
+    ]
 )
 _NO = frozenset(
-    "0 n no f false off nein non opt-out optout opted-out unsubscribed unsubscribe out".split()
+    [
+        "0",
+        "n",
+        "no",
+        "f",
+        "false",
+        "off",
+        "nein",
+        "non",
+        "opt-out",
+        "optout",
+        "opted-out",
+        "unsubscribed",
+        "unsubscribe",
+        "out",
+    ]
 )
 
 

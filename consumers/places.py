@@ -273,5 +273,21 @@ sw southwest
 """)
 
 UNIT_WORDS: Final = frozenset(
-    "unit apartment apt apmt suite ste flat villa townhouse shop lot u no room rm".split()
+    [
+        "unit",
+        "apartment",
+        "apt",
+        "apmt",
+        "suite",
+        "ste",
+        "flat",
+        "villa",
+        "townhouse",
+        "shop",
+        "lot",
+        "u",
+        "no",
+        "room",
+        "rm",
+    ]
 )

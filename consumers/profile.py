@@ -169,10 +169,10 @@ _MASKS: Final[Mapping[str, Callable[[str], str]]] = {
     "email": _mask_email,
     "telephone": _mask_telephone,
     "street": _mask_street,
-    "street2": lambda value: _STARS,
+    "street2": lambda _: _STARS,
     "locality": _initial,
     "region": str,
     "postcode": _mask_postcode,
     "country": str,
-    "birthday": lambda value: "****-**-**",
+    "birthday": lambda _: "****-**-**",
 }

@@ -340,17 +340,22 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
+def words(header: str) -> str:
+    """The words of a header, parted by one blank: "dateOfBirth" and "date_of_birth" are the same."""
+    parted = _CAMEL.sub(" ", unicodedata.normalize("NFKC", header))
+    return _NOT_WORD.sub(" ", parted).lower().strip()
+
+
 @lru_cache(4_096)
 def column_reason(header: str) -> str | None:
     """Why a column of this name is refused (a key of `REASONS`), or None if it is welcome."""
-    parted = _CAMEL.sub(" ", unicodedata.normalize("NFKC", header))
-    words = _NOT_WORD.sub(" ", parted).lower().strip()
+    named = words(header)
     for reason, pattern in _COLUMN_RULES:
-        if pattern.search(words):
+        if pattern.search(named):
             return reason
-    if " " in words:
+    if " " in named:
         return None
-    return next((reason for reason, pattern in _ONE_WORD if pattern.search(words)), None)
+    return next((reason for reason, pattern in _ONE_WORD if pattern.search(named)), None)
 
 
 def refused_columns(headers: Iterable[str]) -> dict[str, str]:

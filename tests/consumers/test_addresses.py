@@ -37,7 +37,26 @@ LINES = st.one_of(
     st.text(max_size=30),
     st.lists(
         st.sampled_from(
-            "unit 4 12 0 3b 4/12 12-14 # oak st street north po box apt é, n. -".split()
+            [
+                "unit",
+                "4",
+                "12",
+                "0",
+                "3b",
+                "4/12",
+                "12-14",
+                "#",
+                "oak",
+                "st",
+                "street",
+                "north",
+                "po",
+                "box",
+                "apt",
+                "é,",
+                "n.",
+                "-",
+            ]
         ),
         max_size=7,
     ).map(" ".join),

@@ -52,7 +52,7 @@ def index(crowd: list[Profile]) -> dict[str, set[int]]:
 def test_a_misspelt_person_shares_a_code_and_ranks_first_among_few(
     crowd: list[Profile], index: dict[str, set[int]], parts: tuple[str, ...], least: float
 ) -> None:
-    chance = random.Random(33)  # noqa: S311 - the same slips in every run.
+    chance = random.Random(33)
     first = candidates = 0
     for position, person in enumerate(crowd):
         query = misspelt(person, parts, chance)

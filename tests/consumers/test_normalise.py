@@ -1,5 +1,7 @@
 """Normal forms of what a client's file brings."""
 
+# ruff: noqa: RUF001 - letters and digits of other scripts are what is tested.
+
 import contextlib
 import datetime as dt
 from collections.abc import Callable
@@ -245,12 +247,31 @@ def test_numbers_are_whole() -> None:
     assert code_of(normalise.amount, "1.2.3") == "amount.syntax"
 
 
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("2026-01-31T10:15:00+01:00", "2026-01-31T09:15:00+00:00"),
+        ("2026-01-31 09:15:00", "2026-01-31T09:15:00+00:00"),
+        ("01/31/2026", "2026-01-31"),
+        ("", None),
+    ],
+)
+def test_a_moment_is_told_in_utc(written: str, normal: str | None) -> None:
+    assert normalise.moment(written) == normal
+
+
+def test_an_impossible_time_is_refused() -> None:
+    assert code_of(normalise.moment, "2026-01-31T25:00:00") == "date.impossible"
+    assert code_of(normalise.moment, "9999-12-31T23:59:59-12:00") == "date.impossible"
+
+
 LIKELY = st.one_of(
     st.text(max_size=40),
     st.text("0123456789-/. +()", max_size=20),
     st.text("abcABC'’-. éßİıſǅ\u0345\u0130", max_size=20),
     st.emails(),
     st.dates().map(str),
+    st.datetimes().map(str),
     st.from_regex(r"[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}|[0-9]{3,9}", fullmatch=True),
 )
 FUNCTIONS: list[Callable[[str], str | None]] = [
@@ -263,6 +284,7 @@ FUNCTIONS: list[Callable[[str], str | None]] = [
     normalise.name,
     normalise.plain,
     normalise.date,
+    normalise.moment,
     normalise.country,
     normalise.region,
     normalise.amount,
