@@ -54,6 +54,9 @@ def _create(client_id: UUID) -> None:
     step("create.root_written")
     ring.create_index(client_id)
     step("create.index_written")
+    held.copy_ring().tidy(client_id)
+    ring.copy_to(held.copy_ring(), client_id, 1)
+    step("create.copied")
     store.insert_tree(client_id)
     step("create.committed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -156,6 +157,21 @@ def test_the_copy_is_complete_current_and_alone(client_id: UUID) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(vault.PageBroken, match="damaged"):
         list(copies.read(path, client_id))
+
+
+def test_a_keyring_that_was_lost_is_put_back_from_the_copy(client_id: UUID, ring: Path) -> None:
+    refs = vault.allocate(client_id, 3)
+    before = vault.keys(client_id, refs)
+    for rolls in range(2):
+        shutil.rmtree(ring)
+        held.forget_all()
+        with pytest.raises(vault.KeyringBroken):
+            vault.key(client_id, refs[0])
+        home = held.copy_ring().home(client_id)
+        shutil.copytree(home, ring / str(client_id), ignore=shutil.ignore_patterns("*.copy"))
+        ring.chmod(0o700)
+        assert vault.keys(client_id, refs) == before
+        assert vault.roll(client_id) == rolls + 1
 
 
 def test_a_database_that_was_rolled_back_fails_closed_and_costs_no_key(client_id: UUID) -> None:
