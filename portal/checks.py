@@ -14,21 +14,18 @@ def every_field_is_declared(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     """portal.E001: a field that nobody has declared as plain or personal."""
-    found: list[CheckMessage] = []
-    for model in apps.get_models():
-        if not model._meta.managed:
-            continue
-        for field in fields_of(model):
-            if declaration(field) is None:
-                found.append(
-                    Error(
-                        f"{model._meta.label}.{field.name} is declared neither plain nor personal.",
-                        hint="Wrap the field in portal.personal.plain() or personal() where it is defined.",
-                        obj=model,
-                        id="portal.E001",
-                    )
-                )
-    return found
+    return [
+        Error(
+            f"{model._meta.label}.{field.name} is declared neither plain nor personal.",
+            hint="Wrap the field in portal.personal.plain() or personal() where it is defined.",
+            obj=model,
+            id="portal.E001",
+        )
+        for model in apps.get_models()
+        if model._meta.managed
+        for field in fields_of(model)
+        if declaration(field) is None
+    ]
 
 
 @register()

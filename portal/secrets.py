@@ -3,6 +3,7 @@
 It is made once, written for its owner only, and never leaves the state folder.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -19,9 +20,7 @@ def local_secret(state_dir: Path) -> str:
     draft = state_dir / f"secret-key.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(50))
-    try:
+    with contextlib.suppress(FileExistsError):
         os.link(draft, path)
-    except FileExistsError:
-        pass
     draft.unlink()
     return path.read_text(encoding="ascii")

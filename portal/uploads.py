@@ -1,7 +1,113 @@
-"""Uploads are sealed while they arrive (placeholder until the streams land)."""
+"""Uploads are sealed while they arrive: no plaintext of an uploaded file is ever written to disk.
 
-from django.core.files.uploadhandler import MemoryFileUploadHandler
+Invariants: the temporary file holds ciphertext under a key that lives in this process alone until somebody
+keeps the file; a file that nobody keeps is removed with the request.
+"""
+
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+
+from portal.vault import streams
+
+_BINDING = streams.binding("portal.upload", UUID(int=0), UUID(int=0))
 
 
-class SealedUploadHandler(MemoryFileUploadHandler):
-    """See docs."""
+class SealedUpload(UploadedFile):  # type: ignore[type-arg]  # not generic when it runs
+    """An uploaded file whose bytes lie sealed in a temporary file. Its name stays in memory only."""
+
+    def __init__(self, name: str, content_type: str, charset: str | None) -> None:
+        folder = Path(settings.MEDIA_ROOT) / "incoming"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, path = tempfile.mkstemp(dir=folder, suffix=".sealed")
+        self.path = Path(path)
+        self.key = os.urandom(32)
+        self._raw = os.fdopen(handle, "wb")
+        self._writer = streams.SealedWriter(self._raw, self.key, _BINDING)
+        super().__init__(None, name, content_type, 0, charset)
+
+    def receive(self, content: bytes) -> None:
+        """Take a piece of the upload."""
+        self._writer.write(content)
+
+    def finish(self, size: int) -> None:
+        """Close the sealed file; from here on it can be read."""
+        self._writer.close()
+        self._raw.close()
+        self.size = size
+        self.file = cast("Any", self.open_plain())
+
+    def open_plain(self) -> BinaryIO:
+        """A new readable and seekable stream of the plaintext, opened chunk by chunk in memory."""
+        return open_kept(self.path, self.key)
+
+    def keep_as(self, target: Path) -> bytes:
+        """Move the sealed bytes to `target` and return their key, which the caller seals in its row."""
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.move(self.path, target)
+        with target.open("rb") as kept:
+            os.fsync(kept.fileno())
+        return self.key
+
+    def close(self) -> None:
+        self._writer.abandon()
+        self._raw.close()
+        if self.file is not None:
+            super().close()
+        self.path.unlink(missing_ok=True)
+
+
+def open_kept(path: Path, key: bytes) -> BinaryIO:
+    """Open a kept upload for reading. Raises FileNotFoundError or `vault.SealBroken`."""
+    raw = path.open("rb")
+    reader = streams.SealedReader(raw, key, _BINDING)
+    buffered = io.BufferedReader(reader, buffer_size=streams.CHUNK)
+    buffered._kept_open = raw  # type: ignore[attr-defined]  # closed with the reader by the collector
+    return cast("BinaryIO", buffered)
+
+
+def seal_file(source: BinaryIO, target: Path) -> tuple[bytes, int]:
+    """Seal a plaintext stream (of the command line) to `target` as an upload would be; key and size."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key, size = os.urandom(32), 0
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as raw, streams.SealedWriter(raw, key, _BINDING) as writer:
+        while piece := source.read(streams.CHUNK):
+            writer.write(piece)
+            size += len(piece)
+    return key, size
+
+
+class SealedUploadHandler(FileUploadHandler):
+    """Hands every upload to a `SealedUpload`, and stops one that is larger than may be."""
+
+    upload: SealedUpload
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.upload = SealedUpload(
+            self.file_name or "file", self.content_type or "application/octet-stream", self.charset
+        )
+        self._opened = True
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if start + len(raw_data) > settings.IMPORT_FILE_MAX_BYTES:
+            self.upload.close()
+            raise StopUpload(connection_reset=True)
+        self.upload.receive(raw_data)
+
+    def file_complete(self, file_size: int) -> "UploadedFile[Any]":
+        self.upload.finish(file_size)
+        return self.upload
+
+    def upload_interrupted(self) -> None:
+        if getattr(self, "_opened", False):
+            self.upload.close()

@@ -1,6 +1,5 @@
 """What every test stands on: folders of its own, a fixed clock, and the cast."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 
 @pytest.fixture(autouse=True)
-def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
+def own_folders(settings: Settings, tmp_path: Path) -> None:
     """Keys, files and journals of one test never meet those of another."""
     settings.KEYRING_DIR = tmp_path / "keyring"
     settings.VAULT_COPY_DIR = tmp_path / "vault-copy"
@@ -24,7 +23,6 @@ def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.CELERY_TASK_ALWAYS_EAGER = False
-    yield
 
 
 @pytest.fixture

@@ -79,9 +79,11 @@ class StateTable:
         """The table as a Mermaid state diagram."""
         lines = ["stateDiagram-v2", f"    [*] --> {self.initial}"]
         for transition in self.transitions.values():
-            for state in self.states:
-                if state in transition.sources and transition.target not in (None, state):
-                    lines.append(f"    {state} --> {transition.target}: {transition.verb}")
+            lines += [
+                f"    {state} --> {transition.target}: {transition.verb}"
+                for state in self.states
+                if state in transition.sources and transition.target not in (None, state)
+            ]
         lines += [f"    {state} --> [*]" for state in self.states if state in self.final]
         return "\n".join(lines) + "\n"
 
