@@ -255,6 +255,10 @@ class MailDrop(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.lock_at = lock_time(self.mail_date, self.lead_days, self.client.time_zone)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
     @property
     def last_call_at(self) -> datetime:
         """Until when an opt-out still keeps its person out of this drop."""
@@ -262,19 +266,18 @@ class MailDrop(models.Model):
 
     def clean(self) -> None:
         if self.client_id and self.lead_days is not None:
-            if self.lead_days + self.client.processing_days > LONGEST_LEAD_AND_PROCESSING_DAYS:
-                raise ValidationError(
-                    {
-                        "lead_days": "Lead days and the client's processing days together may not pass "
-                        f"{LONGEST_LEAD_AND_PROCESSING_DAYS}: a catalog would come after the six months."
-                    }
-                )
+            self._check_lead(self.lead_days + self.client.processing_days)
         if self.brand and self.brand.client_id != self.client_id:
             raise ValidationError({"brand": "This brand is another client's."})
 
-    def save(self, *args: object, **kwargs: object) -> None:
-        self.lock_at = lock_time(self.mail_date, self.lead_days, self.client.time_zone)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+    def _check_lead(self, days: int) -> None:
+        if days > LONGEST_LEAD_AND_PROCESSING_DAYS:
+            raise ValidationError(
+                {
+                    "lead_days": "Lead days and the client's processing days together may not pass "
+                    f"{LONGEST_LEAD_AND_PROCESSING_DAYS}: a catalog would come after the six months."
+                }
+            )
 
 
 def lock_time(mail_date: date, lead_days: int, time_zone: str) -> datetime:

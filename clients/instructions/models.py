@@ -95,6 +95,13 @@ class Instruction(SealedRow, Case):
             db_constraint=False,
         )
     )
+    used_by_case = plain(
+        models.UUIDField(
+            null=True,
+            editable=False,
+            help_text="The case that uses a one-case instruction. No other may.",
+        )
+    )
     sealed = personal(
         models.BinaryField(null=True, editable=False),
         Category.FREE_TEXT,
@@ -123,6 +130,14 @@ class Instruction(SealedRow, Case):
                 condition=Q(approved_at__isnull=True, approved_by__isnull=True)
                 | Q(approved_at__isnull=False, approved_by__isnull=False),
                 name="instruction_approval_pair",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("logged_by")),
+                name="instruction_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=Q(used_by_case__isnull=True) | Q(is_standing=False),
+                name="instruction_standing_unused",
             ),
         ]
 
