@@ -1,11 +1,344 @@
-"""The portal's admin site and the base classes of its admin classes."""
+"""The portal's admin site and the base classes of its admin classes.
 
-from django.contrib import admin
+Admin classes are thin: they show, filter and call verbs. Who may see and do what is said by roles and by the
+reach of a member of staff (own clients only), never by Django's permission table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.auth.forms import AuthenticationForm
+from django.db import models
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+
+from portal.cases import files, thread, verbs
+from portal.cases.models import Case
+from portal.errors import Refused
+from portal.models import User
+from portal.paging import BoundedPaginator
+from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER, has_role
+
+AnyModel = TypeVar("AnyModel", bound=models.Model)
+AnyCase = TypeVar("AnyCase", bound=Case)
+Reach = Callable[["QuerySet[Any]", Any, str], "QuerySet[Any]"]
+
+
+def staff_user(request: HttpRequest) -> User:
+    """The member of staff behind `request`; only for pages that ask for a log-in."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+class RoleAuthenticationForm(AuthenticationForm):
+    """The log-in form. Whoever has no role is told the same as whoever has the wrong password."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if not has_role(user, *ALL_ROLES):
+            raise self.get_invalid_login_error()
 
 
 class PortalAdminSite(admin.AdminSite):
-    """The place of work."""
+    """The place of work. Its start page says what is due; apps add their parts with `add_due`."""
 
     site_header = "Privacy portal"
     site_title = "Privacy portal"
     index_title = "What is due"
+    index_template = "admin/start.html"
+    login_form = RoleAuthenticationForm
+    site_url = None
+    enable_nav_sidebar = True
+    within_reach: ClassVar[Reach | None] = None
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and has_role(request.user, *ALL_ROLES)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from portal.startpage import pages_for
+
+        context = super().each_context(request)
+        context["staff_pages"] = pages_for(request.user)
+        return context
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        from portal.startpage import due_for
+
+        due = due_for(staff_user(request), timezone.now())
+        return super().index(request, {"due": due, **(extra_context or {})})
+
+
+class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
+    """An admin class that asks roles and reach, counts within bounds and deletes nothing."""
+
+    viewers: ClassVar[Sequence[str]] = (SECURITY_OFFICER, AUDITOR, ADMINISTRATOR)
+    editors: ClassVar[Sequence[str]] = ()
+    client_path: ClassVar[str] = "client_id"
+
+    paginator = BoundedPaginator
+    # An exact count of a large table takes seconds; the paginator's bounded one takes none.
+    show_full_result_count = False
+    list_per_page = 50
+    actions_selection_counter = False
+    save_on_top = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return has_role(request.user, *self.viewers, *self.editors)
+
+    def has_view_permission(self, request: HttpRequest, obj: AnyModel | None = None) -> bool:
+        return has_role(request.user, *self.viewers, *self.editors)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return has_role(request.user, *self.editors)
+
+    def has_change_permission(self, request: HttpRequest, obj: AnyModel | None = None) -> bool:
+        return has_role(request.user, *self.editors)
+
+    def has_delete_permission(self, request: HttpRequest, obj: AnyModel | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[AnyModel]":
+        rows = super().get_queryset(request)
+        reach = PortalAdminSite.within_reach
+        if not self.client_path or reach is None:
+            return rows
+        return reach(rows, request.user, self.client_path)
+
+    def formfield_for_foreignkey(
+        self, db_field: "models.ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Offer only what the user may see; a posted id of anything else is no valid choice."""
+        other = self.admin_site._registry.get(db_field.related_model)  # type: ignore[call-overload]
+        if isinstance(other, PortalAdmin) and "queryset" not in kwargs:
+            kwargs["queryset"] = other.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        if IS_POPUP_VAR in request.GET:
+            return {}
+        return super().get_actions(request)
+
+
+VerbFunction = Callable[..., object]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of a case as a button and a page of its own.
+
+    `name` is the verb in the state table. `form` is called with `case=` and `user=` and its cleaned data are
+    given to `function(case, by=, now=, **cleaned_data)`.
+    """
+
+    name: str
+    label: str
+    function: VerbFunction
+    form: type["VerbForm"] | None = None
+    danger: bool = False
+    explain: str = ""
+
+
+class VerbForm(forms.Form):
+    """The form of a verb's page. Its cleaned data are the keyword arguments of the verb."""
+
+    def __init__(self, *args: Any, case: Any, user: User, **kwargs: Any) -> None:
+        self.case = case
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Button:
+    """A verb as the case's page shows it; `why_not` is empty where it is permitted."""
+
+    verb: Verb
+    url: str
+    why_not: str
+
+
+class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
+    """The read-only page of a case, with its verbs as pages of their own."""
+
+    verbs: ClassVar[Sequence[Verb]] = ()
+    case_template: ClassVar[str] = "admin/case.html"
+    list_display: Any = ("reference", "client", "state_name", "received_at", "due_at")
+    list_filter: Any = ("state",)
+    search_fields: Any = ("reference",)
+    search_help_text = "A reference. People are found on the search page, never by a web address."
+    list_select_related: Any = ("client",)
+    ordering: Any = ("-received_at",)
+
+    @admin.display(description="State", ordering="state")
+    def state_name(self, case: AnyCase) -> str:
+        return case.state_name
+
+    def has_change_permission(self, request: HttpRequest, obj: AnyCase | None = None) -> bool:
+        return False
+
+    def facts(self, request: HttpRequest, case: AnyCase) -> list[tuple[str, Any]]:
+        """What the page says about the case beyond what every case has: (label, value)."""
+        return []
+
+    def case_context(self, request: HttpRequest, case: AnyCase) -> dict[str, Any]:
+        """More context for `case_template`."""
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(
+                "<uuid:pk>/verb/<slug:verb>/",
+                self.admin_site.admin_view(self.verb_view),
+                name=f"{name}_verb",
+            ),
+            path(
+                "<uuid:pk>/file/<uuid:file_id>/",
+                self.admin_site.admin_view(self.file_view),
+                name=f"{name}_file",
+            ),
+            *super().get_urls(),
+        ]
+
+    def url_of(self, case: AnyCase) -> str:
+        """The page of `case`."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[case.pk])
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        case = self._reachable(request, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{capfirst(self.opts.verbose_name)} {case.reference}",
+            "opts": self.opts,
+            "changelist_route": f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist",
+            "case": case,
+            "facts": self.facts(request, case),
+            "buttons": self.buttons(request, case),
+            "thread": thread.entries(case),
+            "files": self._file_links(case),
+            "trail": self._trail(case),
+            "is_late": bool(case.due_at and case.is_open and case.due_at < timezone.now()),
+            **self.case_context(request, case),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, self.case_template, context)
+
+    def buttons(self, request: HttpRequest, case: AnyCase) -> list[Button]:
+        """The verbs of `case` for this user; those of other roles are not shown."""
+        user = staff_user(request)
+        shown = []
+        for verb in self.verbs:
+            if has_role(user, *case.TABLE.transitions[verb.name].roles):
+                shown.append(
+                    Button(verb, self._verb_url(case, verb), self._why_not(case, verb, user))
+                )
+        return shown
+
+    def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
+        """The page of one verb: what it does, its form, and the deed."""
+        case = self._reachable(request, pk)
+        found = next((one for one in self.verbs if one.name == verb), None)
+        if found is None:
+            raise Http404
+        user = staff_user(request)
+        form = self._verb_form(request, case, found, user)
+        why_not = self._why_not(case, found, user)
+        if request.method == "POST" and form.is_valid():
+            response = self._do(request, case, found, user, form.cleaned_data)
+            if response is not None:
+                return response
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{found.label.rstrip('…')}: {case.reference}",
+            "opts": self.opts,
+            "case": case,
+            "case_url": self.url_of(case),
+            "verb": found,
+            "form": form,
+            "why_not": why_not,
+            **self.verb_context(request, case, found),
+        }
+        return TemplateResponse(request, f"{self.verb_template(found)}", context)
+
+    def verb_template(self, verb: Verb) -> str:
+        """The template of a verb's page."""
+        return "admin/verb.html"
+
+    def verb_context(self, request: HttpRequest, case: AnyCase, verb: Verb) -> dict[str, Any]:
+        """More context for the page of `verb`, such as a preview."""
+        return {}
+
+    def file_view(self, request: HttpRequest, pk: Any, file_id: Any) -> HttpResponse:
+        """Hand out a file of the case, opened in memory, and record that it was looked at."""
+        from portal.filedownload import download
+
+        case = self._reachable(request, pk)
+        return download(case, file_id, by=staff_user(request), now=timezone.now())
+
+    def _verb_form(self, request: HttpRequest, case: AnyCase, verb: Verb, user: User) -> VerbForm:
+        made = verb.form or VerbForm
+        if request.method == "POST":
+            return made(request.POST, request.FILES, case=case, user=user)
+        return made(case=case, user=user)
+
+    def _do(
+        self, request: HttpRequest, case: AnyCase, verb: Verb, user: User, arguments: dict[str, Any]
+    ) -> HttpResponse | None:
+        try:
+            verb.function(case, by=user, now=timezone.now(), **arguments)
+        except Refused as refusal:
+            messages.error(request, refusal.sentence)
+            return None
+        messages.success(request, f"{verb.label.rstrip('…')}: done for {case.reference}.")
+        return redirect(self.url_of(case))
+
+    def _why_not(self, case: AnyCase, verb: Verb, user: User) -> str:
+        try:
+            verbs.check_can(case, verb.name, user)
+        except Refused as refusal:
+            return refusal.sentence
+        return ""
+
+    def _verb_url(self, case: AnyCase, verb: Verb) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
+        return reverse(name, args=[case.pk, verb.name])
+
+    def _reachable(self, request: HttpRequest, pk: Any) -> AnyCase:
+        """The case, or 404 where it does not exist or is not this user's to see."""
+        case = self.get_object(request, str(pk))
+        if case is None or not self.has_view_permission(request, case):
+            raise Http404
+        return case
+
+    def _file_links(self, case: AnyCase) -> list[dict[str, Any]]:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_file"
+        return [
+            {
+                "row": row,
+                "name": row.unseal_content().get("name", "erased"),
+                "url": reverse(name, args=[case.pk, row.pk]) if row.sealed else "",
+            }
+            for row in files.of_case(case)
+        ]
+
+    def _trail(self, case: AnyCase) -> "QuerySet[Any]":
+        from portal.ledger.models import Leaf
+
+        return Leaf.objects.filter(object_id=case.pk).select_related("actor").order_by("id")

@@ -1,8 +1,17 @@
-"""The portal's URLs."""
+"""The portal's URLs. The admin is the place of work and stands at the root."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from portal.health import healthz
 
 urlpatterns = [
+    path("healthz", healthz),
+    path("consumers/", include("consumers.urls")),
+    path("imports/", include("consumers.imports.urls")),
+    path("erasures/", include("requests.erasures.urls")),
+    path("optouts/", include("requests.optouts.urls")),
+    path("suppressions/", include("requests.suppressions.urls")),
+    path("instructions/", include("clients.instructions.urls")),
     path("", admin.site.urls),
 ]
