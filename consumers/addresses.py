@@ -91,10 +91,11 @@ def _short(words: list[str], country: str) -> str:
 
 def street(value: str, country: str = "US") -> str | None:
     """The street line in the form in which two lines are compared ("12 pinkerton cct unit 4")."""
-    line = _line(street_parts(value, country))
-    while (again := _line(street_parts(line, country))) != line:
-        line = again
-    return line or None
+
+    def step(line: str) -> str:
+        return _line(street_parts(line, country))
+
+    return normalise.settled(step, step(value)) or None
 
 
 def _line(parts: StreetParts) -> str:

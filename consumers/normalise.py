@@ -13,6 +13,7 @@ Invariants:
 import datetime as dt
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -171,27 +172,39 @@ def name(value: str) -> str | None:
     return _words_of(value) or None
 
 
+def settled(step: Callable[[str], str], value: str) -> str:
+    """What `value` comes to if `step` is taken until nothing changes; that makes a step idempotent.
+
+    Odd values go in circles; the least of such a circle stands for all of it.
+    """
+    seen: list[str] = []
+    while value not in seen:
+        seen.append(value)
+        value = step(value)
+    return min(seen[seen.index(value) :])
+
+
 def _words_of(value: str) -> str:
-    """Casefolded words of letters, digits and combining marks, repeated until nothing changes."""
-    while True:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-        folded = _APOSTROPHES.sub("", folded)
-        kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
-        folded = " ".join("".join(kept).split())
-        if folded == value:
-            return folded
-        value = folded
+    """Casefolded words of letters, digits and combining marks."""
+    return settled(_folded, value)
+
+
+def _folded(value: str) -> str:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
+    folded = _APOSTROPHES.sub("", folded)
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
+    return " ".join("".join(kept).split())
 
 
 @lru_cache(CACHE)
 def plain(value: str) -> str:
-    """A name or place as bare ASCII-like letters for table look-ups and phonetic codes ("José" is
-    "jose").
-    """
+    """A name or place as bare letters for look-ups and phonetic codes ("José" is "jose")."""
     normal = name(value) or ""
-    if normal.isascii():
-        return normal
-    parts = unicodedata.normalize("NFKD", normal)
+    return normal if normal.isascii() else settled(_bare, normal)
+
+
+def _bare(value: str) -> str:
+    parts = unicodedata.normalize("NFKD", _folded(value))
     return "".join(c for c in parts if not unicodedata.combining(c))
 
 
@@ -204,12 +217,8 @@ _SHORT_YEAR = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2}|\d{6}", re.ASCII)
 _NAMED = re.compile(r"(\d{1,2})[- ]([a-z]{3})[a-z]*[-, ]+(\d{4})", re.ASCII)
 _PARTIAL = re.compile(r"\d{4}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{4}", re.ASCII)
 _NOTHING = frozenset({"n/a", "na", "none", "null", "unknown", "-"})
-_MONTHS = {
-    m: str(i)
-    for i, m in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
-    )
-}
+_MONTH_NAMES: Final = "janfebmaraprmayjunjulaugsepoctnovdec"
+_MONTHS = {_MONTH_NAMES[at * 3 : at * 3 + 3]: str(at + 1) for at in range(12)}
 EARLIEST_YEAR: Final = 1880
 
 
@@ -362,44 +371,14 @@ def _with_break(bare: str, country: str) -> str:
     return f"{bare[:position]}{mark}{bare[position:]}" if len(bare) == length else bare
 
 
-_YES = frozenset(
-    [
-        "1",
-        "y",
-        "yes",
-        "t",
-        "true",
-        "on",
-        "x",
-        "ja",
-        "oui",
-        "si",
-        "opt-in",
-        "optin",
-        "opted-in",
-        "subscribed",
-        "subscribe",
-        "in",
-    ]
-)
-_NO = frozenset(
-    [
-        "0",
-        "n",
-        "no",
-        "f",
-        "false",
-        "off",
-        "nein",
-        "non",
-        "opt-out",
-        "optout",
-        "opted-out",
-        "unsubscribed",
-        "unsubscribe",
-        "out",
-    ]
-)
+_YES = frozenset([
+    "1", "y", "yes", "t", "true", "on", "x", "ja", "oui", "si", "opt-in", "optin", "opted-in",
+    "subscribed", "subscribe", "in",
+])  # fmt: skip
+_NO = frozenset([
+    "0", "n", "no", "f", "false", "off", "nein", "non", "opt-out", "optout", "opted-out",
+    "unsubscribed", "unsubscribe", "out",
+])  # fmt: skip
 
 
 def boolean(value: str) -> bool | None:

@@ -70,6 +70,10 @@ def test_normalising_a_street_twice_changes_nothing(written: str, country: str) 
         assert street(once, country) == once
 
 
+def test_a_street_line_that_goes_in_circles_comes_to_one_form() -> None:
+    assert street("Unit 4, Unit 12") == street("Unit 12, Unit 4") == "unit 12 unit 4"
+
+
 @pytest.mark.parametrize(
     ("written", "country", "parts"),
     [

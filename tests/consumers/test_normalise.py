@@ -116,6 +116,10 @@ def test_a_name_is_compared_without_case_and_punctuation(written: str, normal: s
     assert normalise.name(written) == normal
 
 
+def test_plain_letters_lose_their_marks() -> None:
+    assert normalise.plain("José Müller-Łódź") == "jose muller łodz"
+
+
 def test_display_text_keeps_case_and_loses_only_what_nobody_sees() -> None:
     assert normalise.text("  Mc\u200bDonald\t &  Sons\x00 ") == "McDonald & Sons"
     assert normalise.text("\ufeff ") is None

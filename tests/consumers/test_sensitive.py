@@ -1,10 +1,6 @@
-"""What is never accepted is found, masked, and told apart from what only looks like it (R49,
+"""What is never accepted is found and masked, what only looks like it is not (R49, R50)."""
 
 # ruff: noqa: RUF001 - letters and digits of other scripts are what is tested.
-
-# ruff: noqa: RUF001 - letters and digits of other scripts are what is tested.
-R50).
-"""
 
 import random
 
