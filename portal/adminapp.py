@@ -7,3 +7,9 @@ class PortalAdminConfig(AdminConfig):
     """Makes `django.contrib.admin.site` the portal's site."""
 
     default_site = "portal.admin.PortalAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        # The kernel's own admin classes are not in a module that autodiscovery finds, because
+        # `portal.admin` holds the base classes that every app imports.
+        from portal import staffadmin  # noqa: F401

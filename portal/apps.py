@@ -1,6 +1,9 @@
 """The kernel as a Django app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PortalConfig(AppConfig):
@@ -11,3 +14,16 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import checks  # noqa: F401  (registers the checks)
+
+        post_migrate.connect(make_roles, sender=self)
+
+
+def make_roles(using: str, **kwargs: Any) -> None:
+    """Make the groups that are the roles, after every migration; an existing one is left alone."""
+    from django.contrib.auth.models import Group
+
+    from portal.roles import ALL_ROLES
+
+    if using == "default":
+        for name in ALL_ROLES:
+            Group.objects.get_or_create(name=name)

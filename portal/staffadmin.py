@@ -1,0 +1,135 @@
+"""The administrator's pages: staff and their roles, and the ledger for those who read it."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal import ledger
+from portal.admin import PortalAdmin, staff_user
+from portal.ledger.models import Checkpoint, Leaf
+from portal.models import OutboxMessage, User
+from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER
+
+
+class RolesField(forms.ModelMultipleChoiceField):
+    """The roles as check boxes, with what each may do beside it."""
+
+    widget = forms.CheckboxSelectMultiple
+
+
+class StaffChangeForm(UserChangeForm[User]):
+    """A member of staff: names, roles, and whether they may log in."""
+
+    groups = RolesField(
+        queryset=Group.objects.filter(name__in=ALL_ROLES).order_by("name"),
+        label="Roles",
+        required=False,
+        help_text="A change takes effect at the person's next request.",
+    )
+
+
+@admin.register(User)
+class StaffAdmin(PortalAdmin[User], UserAdmin):  # type: ignore[misc]  # both end in ModelAdmin
+    """Staff. Nobody is deleted: the ledger names them."""
+
+    viewers = (ADMINISTRATOR, SECURITY_OFFICER, AUDITOR)
+    editors = (ADMINISTRATOR,)
+    client_path = ""
+    form = StaffChangeForm
+    add_form = AdminUserCreationForm
+    list_display = ("username", "first_name", "last_name", "role_names", "is_active", "last_login")
+    list_filter = ("is_active", "groups")
+    search_fields = ("username",)
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "groups")}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
+        return super().get_queryset(request).filter(is_system=False).prefetch_related("groups")
+
+    @admin.display(description="Roles")
+    def role_names(self, user: User) -> str:
+        return ", ".join(sorted(group.name for group in user.groups.all())) or "none"
+
+    def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
+        """Store the roles and write who changed them to the ledger, in one transaction."""
+        with transaction.atomic():
+            super().save_related(request, form, formsets, change)
+            ledger.record(
+                verb="staff.change" if change else "staff.add",
+                by=staff_user(request),
+                object_kind="portal.user",
+                object_id=form.instance.pk,
+                counts={"roles": form.instance.groups.count()},
+                now=timezone.now(),
+            )
+
+
+@admin.register(Leaf)
+class LeafAdmin(PortalAdmin[Leaf]):
+    """What was done, refused or failed. Nobody adds or changes a leaf by hand."""
+
+    viewers: ClassVar[tuple[str, ...]] = (AUDITOR, SECURITY_OFFICER, ADMINISTRATOR)
+    list_display = ("at", "verb", "outcome", "reason", "actor", "role", "object_kind", "sealed")
+    list_filter = ("outcome",)
+    list_select_related = ("actor",)
+    search_fields = ("verb", "object_id")
+    search_help_text = "A verb such as erasure.approve, or the id of a case."
+    ordering = ("-id",)
+    list_display_links = ("at",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Leaf | None = None) -> bool:
+        return False
+
+    @admin.display(description="Sealed", boolean=True)
+    def sealed(self, leaf: Leaf) -> bool:
+        return leaf.leaf_index is not None
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(PortalAdmin[Checkpoint]):
+    """The signed heads of the ledger."""
+
+    viewers = (AUDITOR, SECURITY_OFFICER, ADMINISTRATOR)
+    client_path = ""
+    list_display = ("size", "signed_at", "key_id")
+    ordering = ("-size",)
+    actions = ("verify_all",)
+
+    @admin.action(description="Verify the whole ledger now", permissions=["view"])
+    def verify_all(self, request: HttpRequest, chosen: "QuerySet[Checkpoint]") -> None:
+        report = ledger.verify()
+        if report.ok:
+            messages.success(
+                request,
+                f"The ledger is whole: {report.size} leaves under {report.checkpoints} checkpoints.",
+            )
+        for finding in report.findings:
+            messages.error(request, finding.sentence)
+
+
+@admin.register(OutboxMessage)
+class OutboxAdmin(PortalAdmin[OutboxMessage]):
+    """What waits to leave the portal, and what could not."""
+
+    viewers = (SECURITY_OFFICER, ADMINISTRATOR, AUDITOR)
+    client_path = ""
+    list_display = ("created_at", "kind", "sent_at", "attempts", "last_fault", "work_due")
+    list_filter = ("work_due",)
+    ordering = ("-created_at",)
+
+    def has_change_permission(self, request: HttpRequest, obj: OutboxMessage | None = None) -> bool:
+        return False
