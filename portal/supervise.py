@@ -62,7 +62,7 @@ class Supervisor:
             self._lock = self._take_over()
             self._use_servers()
             self._once("prepare", [sys.executable, "manage.py", "prepare"])
-            self.children = programs(self.port, str(self.state))
+            self.children = programs(self.port)
             while True:
                 self._turn()
         except _Stopped:

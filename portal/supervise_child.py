@@ -82,7 +82,7 @@ class Child:
             (os.killpg if group else os.kill)(self.process.pid, number)
 
 
-def programs(port: int, state: str) -> list[Child]:
+def programs(port: int) -> list[Child]:
     """The web, the two workers and the scheduler."""
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--app", "portal", "--quiet"]
@@ -91,7 +91,7 @@ def programs(port: int, state: str) -> list[Child]:
     web = [*python, "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
     web += ["--workers-kill-timeout", "10", "--respawn-failed-workers", "portal.wsgi:application"]
-    beat = [*celery, "beat", *quiet, "--pidfile=", "--schedule", f"{state}/beat-schedule"]
+    beat = [*celery, "beat", *quiet, "--pidfile=", "--scheduler", "portal.beat:StartScheduler"]
     return [
         Child("web", web),
         Child("short", [*celery, "worker", "-n", "short@%h", "-Q", "short", "-c", "2", *lean]),

@@ -14,10 +14,12 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from celery import Celery
 
 from portal import embedded, supervise, supervise_child
 from portal import embedded_locks as locks
 from portal import embedded_place as places
+from portal.beat import StartScheduler
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = Path(psycopg.__file__).parent.parent
@@ -437,3 +439,19 @@ def test_a_folder_that_another_user_could_enter_is_not_trusted(state: Path) -> N
     sockets.chmod(0o755)
     assert places.recorded_runtime(state, account) is None
     sockets.chmod(0o700)
+
+
+# ------------------------------------------------------------------------------------ the scheduler
+
+
+def test_every_sweep_is_due_once_at_the_start_and_then_at_its_interval() -> None:
+    app = Celery("test", set_as_current=False)
+    app.conf.beat_schedule = {"sweep": {"task": "sweep", "schedule": 3600.0}}
+    scheduler = StartScheduler(app=app, lazy=True)
+    scheduler.setup_schedule()
+    entry = scheduler.schedule["sweep"]
+    due, _ = entry.is_due()
+    assert due
+    due, wait = next(entry).is_due()
+    assert not due
+    assert 3500 < wait <= 3600

@@ -1,0 +1,103 @@
+"""`make run` on the embedded default, as a person meets it: log in, Ctrl-C, `kill -9`, start again."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal import embedded
+from portal.embedded_place import server_account
+from tests.smoke.person import ROOT, Person, copy_clone, free_port, system_python
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.skipif(
+        not Path("/proc/self/environ").exists(), reason="processes are found in /proc"
+    ),
+]
+
+_ADD_ALICE = """
+from portal.models import User
+User.objects.create_user("smoke-alice", password="a long pass phrase", is_staff=True)
+"""
+
+
+@pytest.fixture
+def ourselves() -> Iterator[Person]:
+    """The user who runs the tests, root in CI, with this very clone and a fresh state folder."""
+    # Not pytest's folder: the state of a portal is kept by nobody after the test, not even a failed one.
+    home = Path(tempfile.mkdtemp(prefix="portal smoke "))
+    yield from _end(Person(ROOT, home / "state", home, {}, free_port()))
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Person]:
+    """An ordinary user with a fresh clone, in which nothing is installed yet."""
+    python = system_python() if os.geteuid() == 0 else None
+    if python is None:
+        pytest.skip("only root becomes another user, who then needs a Python with pip")
+    home = Path(tempfile.mkdtemp(prefix="portal smoke "))
+    account = server_account(home)
+    copy_clone(home / "clone")
+    account.give(home)
+    person = Person(
+        home / "clone", home / "clone" / ".local", home, account.spawning(), free_port()
+    )
+    person.path = f"{Path(python).parent}:/usr/bin:/bin"
+    yield from _end(person)
+
+
+def _end(person: Person) -> Iterator[Person]:
+    try:
+        yield person
+    finally:
+        person.pull_the_plug()
+        embedded.stop(person.state)
+        shutil.rmtree(person.home, ignore_errors=True)
+
+
+def stay(person: Person) -> None:
+    """Work a while: start, log in, stop; start, cut the power, start, and find everything again."""
+    said = person.start()
+    assert f"The portal is ready: {person.site}/" in said
+    person.manage("shell", "--no-imports", "-c", _ADD_ALICE)
+    person.log_in("smoke-alice", "a long pass phrase")
+
+    said = person.press_ctrl_c()
+    assert "Traceback" not in said
+    person.wait_until_gone()
+    assert embedded.urls_if_running(person.state) is None
+
+    person.start()
+    assert len(person.processes()) > 6
+    person.pull_the_plug()
+
+    person.start()
+    person.log_in("smoke-alice", "a long pass phrase")
+    assert "Traceback" not in person.press_ctrl_c()
+    person.wait_until_gone()
+
+
+def test_the_portal_runs_stops_and_comes_back_for_the_user_of_this_clone(ourselves: Person) -> None:
+    stay(ourselves)
+
+
+def test_the_portal_sets_itself_up_for_an_ordinary_user_with_a_fresh_clone(
+    ordinary: Person,
+) -> None:
+    stay(ordinary)
+    assert ordinary.state.stat().st_uid == ordinary.account["user"]
+
+
+def test_a_second_make_run_in_the_same_folder_says_that_the_first_one_runs(
+    ourselves: Person,
+) -> None:
+    ourselves.start()
+    second = Person(ROOT, ourselves.state, ourselves.home / "second", {}, free_port())
+    second.home.mkdir()
+    with pytest.raises(AssertionError, match=r"already running .*" + str(ourselves.port)):
+        second.start()
+    ourselves.press_ctrl_c()
