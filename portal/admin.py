@@ -14,7 +14,7 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.auth.forms import AuthenticationForm
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -120,7 +120,7 @@ class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
         self, db_field: "models.ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> Any:
         """Offer only what the user may see; a posted id of anything else is no valid choice."""
-        other = self.admin_site._registry.get(db_field.related_model)  # type: ignore[call-overload]
+        other = self.admin_site._registry.get(db_field.related_model)
         if isinstance(other, PortalAdmin) and "queryset" not in kwargs:
             kwargs["queryset"] = other.get_queryset(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -174,11 +174,11 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
     verbs: ClassVar[Sequence[Verb]] = ()
     case_template: ClassVar[str] = "admin/case.html"
     list_display: Any = ("reference", "client", "state_name", "received_at", "due_at")
-    list_filter: Any = ("state",)
-    search_fields: Any = ("reference",)
+    list_filter: ClassVar[Any] = ("state",)
+    search_fields: ClassVar[Any] = ("reference",)
     search_help_text = "A reference. People are found on the search page, never by a web address."
-    list_select_related: Any = ("client",)
-    ordering: Any = ("-received_at",)
+    list_select_related: ClassVar[Any] = ("client",)
+    ordering: ClassVar[Any] = ("-received_at",)
 
     @admin.display(description="State", ordering="state")
     def state_name(self, case: AnyCase) -> str:
@@ -243,13 +243,11 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
     def buttons(self, request: HttpRequest, case: AnyCase) -> list[Button]:
         """The verbs of `case` for this user; those of other roles are not shown."""
         user = staff_user(request)
-        shown = []
-        for verb in self.verbs:
-            if has_role(user, *case.TABLE.transitions[verb.name].roles):
-                shown.append(
-                    Button(verb, self._verb_url(case, verb), self._why_not(case, verb, user))
-                )
-        return shown
+        return [
+            Button(verb, self._verb_url(case, verb), self._why_not(case, verb, user))
+            for verb in self.verbs
+            if has_role(user, *case.TABLE.transitions[verb.name].roles)
+        ]
 
     def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         """The page of one verb: what it does, its form, and the deed."""
@@ -285,7 +283,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         """More context for the page of `verb`, such as a preview."""
         return {}
 
-    def file_view(self, request: HttpRequest, pk: Any, file_id: Any) -> HttpResponse:
+    def file_view(self, request: HttpRequest, pk: Any, file_id: Any) -> FileResponse:
         """Hand out a file of the case, opened in memory, and record that it was looked at."""
         from portal.filedownload import download
 

@@ -7,8 +7,12 @@ default outside the demo; what does not fit together is found by `manage.py chec
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
+
+# Generic base classes such as ModelAdmin[Client] and Paginator[Any] exist only for the type checker otherwise.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()

@@ -19,7 +19,7 @@ from portal.models import OutboxMessage, User
 from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER
 
 
-class RolesField(forms.ModelMultipleChoiceField):
+class RolesField(forms.ModelMultipleChoiceField[Group]):
     """The roles as check boxes, with what each may do beside it."""
 
     widget = forms.CheckboxSelectMultiple
@@ -37,7 +37,7 @@ class StaffChangeForm(UserChangeForm[User]):
 
 
 @admin.register(User)
-class StaffAdmin(PortalAdmin[User], UserAdmin):  # type: ignore[misc]  # both end in ModelAdmin
+class StaffAdmin(PortalAdmin[User], UserAdmin[User]):
     """Staff. Nobody is deleted: the ledger names them."""
 
     viewers = (ADMINISTRATOR, SECURITY_OFFICER, AUDITOR)

@@ -1,0 +1,131 @@
+"""Consumers in the admin: references and states in the list, masked values on the page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from consumers.forms import RevealForm
+from consumers.models import Consumer, Preference, Purchase, SuppressionToken, WebEvent
+from consumers.profile import ATTRIBUTES, Profile, masked
+from consumers.related import related_to
+from consumers.reveal import reveal
+from consumers.vaulting import open_profiles
+from portal.admin import PortalAdmin, staff_user
+from portal.errors import Refused
+from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
+
+
+@admin.register(Consumer)
+class ConsumerAdmin(PortalAdmin[Consumer]):
+    """Nothing is edited here: a profile changes by the client's files, and goes by an erasure."""
+
+    viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
+    list_display = ("reference", "client", "state", "is_seed", "created_at", "updated_at")
+    list_filter = ("state", "is_seed")
+    list_select_related = ("client",)
+    ordering = ("-created_at",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Consumer | None = None) -> bool:
+        return False
+
+    @admin.display(description="Reference")
+    def reference(self, consumer: Consumer) -> str:
+        return consumer.reference
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self.person(request, object_id)
+
+    @method_decorator(sensitive_post_parameters())
+    def person(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The person, masked; after a POST with a reason unmasked, in this one answer."""
+        consumer = self.get_object(request, object_id)
+        if consumer is None:
+            raise Http404
+        form = RevealForm(request.POST or None)
+        profile, revealed = open_profiles([consumer]).get(consumer.pk), False
+        if request.method == "POST" and form.is_valid():
+            try:
+                profile = reveal(
+                    consumer,
+                    reason=form.cleaned_data["reason"],
+                    by=staff_user(request),
+                    now=timezone.now(),
+                )
+                revealed = True
+            except Refused as refusal:
+                form.add_error(None, refusal.sentence)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Consumer {consumer.reference}",
+            "opts": self.opts,
+            "consumer": consumer,
+            "values": _rows(profile, revealed=revealed),
+            "revealed": revealed,
+            "form": form if has_role(request.user, SECURITY_OFFICER, ACCOUNT_MANAGER) else None,
+            **_held(consumer),
+        }
+        response = TemplateResponse(request, "consumers/consumer.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def _rows(profile: Profile | None, *, revealed: bool) -> list[dict[str, str]]:
+    """The attributes with their category and, masked or not, their value."""
+    if profile is None:
+        return []
+    shown = _plain(profile) if revealed else masked(profile)
+    return [
+        {
+            "name": name.replace("_", " "),
+            "category": declared.categories[0].value,
+            "value": shown[name],
+        }
+        for name, declared in ATTRIBUTES.items()
+        if shown.get(name)
+    ]
+
+
+def _plain(profile: Profile) -> dict[str, str]:
+    values = {name: value for name, value in profile._asdict().items() if isinstance(value, str)}
+    if profile.demographics:
+        values["demographics"] = ", ".join(f"{k}: {v}" for k, v in profile.demographics.items())
+    return values
+
+
+def _held(consumer: Consumer) -> dict[str, Any]:
+    """What else is held about the person: counts, preferences, cases, and how the row changed."""
+    of_person = {"client_id": consumer.client_id, "consumer_id": consumer.pk}
+    return {
+        "preferences": Preference.objects.filter(**of_person).select_related("brand"),
+        "purchase_count": Purchase.objects.filter(**of_person).count(),
+        "web_event_count": WebEvent.objects.filter(**of_person).count(),
+        "related": related_to(consumer),
+        "changes": consumer.history.select_related("history_user").order_by("-history_id")[:20],
+    }
+
+
+@admin.register(SuppressionToken)
+class SuppressionTokenAdmin(PortalAdmin[SuppressionToken]):
+    """The tokens that keep people out. They name nobody, and only their cases lift them."""
+
+    viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
+    fields = ("client_id", "kind", "reason", "channel", "brand_id", "case_id", "since")
+    list_display = ("since", "kind", "reason", "channel", "case_id")
+    list_filter = ("reason", "channel", "kind")
+    ordering = ("-id",)
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: SuppressionToken | None = None
+    ) -> bool:
+        return False
