@@ -8,3 +8,14 @@ class ClientsConfig(AppConfig):
 
     name = "clients"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from clients import ending  # noqa: F401  (registers what the outbox sends)
+        from clients.access import within_reach
+
+        # They register what the outbox sends and what the start page shows.
+        from clients.instructions import due, notices  # noqa: F401
+        from portal.admin import PortalAdminSite
+
+        # The kernel knows no client; this is how its lists learn which rows are whose.
+        PortalAdminSite.within_reach = within_reach

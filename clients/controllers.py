@@ -256,7 +256,9 @@ class MailDrop(models.Model):
         return self.name
 
     def save(self, *args: object, **kwargs: object) -> None:
-        self.lock_at = lock_time(self.mail_date, self.lead_days, self.client.time_zone)
+        # A list that was locked stays locked as of then, wherever its mailing is moved to.
+        if self.state == self.State.PLANNED:
+            self.lock_at = lock_time(self.mail_date, self.lead_days, self.client.time_zone)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     @property

@@ -113,20 +113,6 @@ def save_brand(brand: Brand, *, by: User, now: datetime) -> Brand:
     return _save_part(brand, brand.client, "client.save_brand", by=by, now=now)
 
 
-def remove_contact(contact: ClientContact, *, by: User, now: datetime) -> None:
-    """Remove a person who never instructed us; whoever did stays, with a last day."""
-    from clients.instructions.models import Instruction
-
-    with _client_verb(contact.client, "client.remove_contact", by=by, now=now):
-        check_role(by, *SET_UP)
-        if Instruction.objects.filter(instructed_by=contact).exists():
-            raise Refused(
-                "This person gave an instruction and stays on record. Set the last day instead.",
-                code="in_use",
-            )
-        contact.delete()
-
-
 def lock_client(client: Client) -> Client:
     """The client's row, locked. Raises Refused once its processing has ended."""
     locked = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
