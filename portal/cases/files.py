@@ -56,7 +56,19 @@ def open_content(row: CaseFile) -> BinaryIO:
         raise vault.KeyShredded("The key of this file was shredded with its person.")
     key = vault.key(row.client_id, row.key_ref)
     raw = path_of(row).open("rb")
-    return cast("BinaryIO", io.BufferedReader(streams.SealedReader(raw, key, _binding(row))))
+    return cast("BinaryIO", _Content(raw, streams.SealedReader(raw, key, _binding(row))))
+
+
+class _Content(io.BufferedReader):
+    """The plaintext of a file; to close it closes the sealed file beneath it too."""
+
+    def __init__(self, sealed: BinaryIO, reader: io.RawIOBase) -> None:
+        super().__init__(reader)
+        self._sealed = sealed
+
+    def close(self) -> None:
+        super().close()
+        self._sealed.close()
 
 
 def path_of(row: CaseFile) -> Path:
