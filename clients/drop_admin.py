@@ -13,6 +13,7 @@ from clients import drops
 from clients.access import within_reach
 from clients.controllers import Brand, MailDrop
 from clients.forms import DropForm, MoveForm
+from clients.states import PLANNERS
 from portal.admin import Button, PortalAdmin, Verb, VerbForm, staff_user
 from portal.errors import Refused
 from portal.models import User
@@ -49,8 +50,8 @@ VERBS = (
 class MailDropAdmin(PortalAdmin[MailDrop]):
     """The clients' mailings."""
 
-    viewers = (*drops.PLANNERS, AUDITOR)
-    editors = drops.PLANNERS
+    viewers = (*PLANNERS, AUDITOR)
+    editors = PLANNERS
     form = DropForm
     list_display = ("name", "client", "brand", "mail_date", "lead_days", "lock_at", "state")
     list_filter = ("state",)

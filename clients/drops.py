@@ -17,35 +17,15 @@ from django.dispatch import Signal
 from clients.access import check_reach
 from clients.controllers import Brand, Client, MailDrop, lock_time
 from clients.recording import recorded
+from clients.states import DROP_TABLE, PLANNERS
 from clients.verbs import check_valid, lock_client
 from portal import ledger
-from portal.cases.states import StateTable, transition_of
 from portal.errors import Refused
 from portal.models import User
-from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, SECURITY_OFFICER, SYSTEM, check_role
-
-PLANNERS = (ACCOUNT_MANAGER, SECURITY_OFFICER, ADMINISTRATOR)
+from portal.roles import check_role
 
 drop_changed = Signal()
 """Sent with `drop`, `by` and `now`, in the transaction, after a drop was planned, moved or changed its state."""
-
-DROP_TABLE = StateTable(
-    "mail drop",
-    {str(code): str(label) for code, label in MailDrop.State.choices},
-    [
-        transition_of("lock", ["planned"], "locked", (*PLANNERS, SYSTEM)),
-        transition_of("merge", ["locked"], "merged", PLANNERS, "record the merge of"),
-        transition_of("print", ["merged"], "at_printer", PLANNERS, "hand to the printer"),
-        transition_of("mail", ["at_printer"], "mailed", PLANNERS, "record the mailing of"),
-        transition_of("arrive", ["mailed"], "in_home", PLANNERS, "record the arrival of"),
-        transition_of("move", ["planned", "locked", "merged", "at_printer"], None, PLANNERS),
-        transition_of(
-            "cancel", ["planned", "locked", "merged", "at_printer"], "cancelled", PLANNERS
-        ),
-    ],
-    initial="planned",
-    final=["in_home", "cancelled"],
-)
 
 
 def plan_drop(
