@@ -8,3 +8,6 @@ class ConsumersConfig(AppConfig):
 
     name = "consumers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from consumers import startpage  # noqa: F401  (offers the pages of this room)
