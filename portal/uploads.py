@@ -65,13 +65,23 @@ class SealedUpload(UploadedFile):  # type: ignore[type-arg]  # not generic when 
         self.path.unlink(missing_ok=True)
 
 
+class _Kept(io.BufferedReader):
+    """The plaintext of a kept upload; to close it closes the sealed file beneath it too."""
+
+    def __init__(self, sealed: BinaryIO, reader: io.RawIOBase) -> None:
+        super().__init__(reader, buffer_size=streams.CHUNK)
+        self._sealed = sealed
+
+    def close(self) -> None:
+        super().close()
+        self._sealed.close()
+
+
 def open_kept(path: Path, key: bytes) -> BinaryIO:
     """Open a kept upload for reading. Raises FileNotFoundError or `vault.SealBroken`."""
     raw = path.open("rb")
     reader = streams.SealedReader(raw, key, _BINDING)
-    buffered = io.BufferedReader(reader, buffer_size=streams.CHUNK)
-    buffered._kept_open = raw  # type: ignore[attr-defined]  # closed with the reader by the collector
-    return cast("BinaryIO", buffered)
+    return cast("BinaryIO", _Kept(raw, reader))
 
 
 def seal_file(source: BinaryIO, target: Path) -> tuple[bytes, int]:
