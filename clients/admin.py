@@ -126,7 +126,7 @@ class ClientAdmin(PortalAdmin[Client]):
         try:
             return super().changeform_view(request, object_id, form_url, context)
         except Refused as refusal:
-            return self._refused(request, refusal)
+            return self._refused(request, object_id, refusal)
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         by, now = staff_user(request), timezone.now()
@@ -182,12 +182,18 @@ class ClientAdmin(PortalAdmin[Client]):
         client = self.get_object(request, object_id)
         return drop_admin.trail_of(client.pk) if client is not None else ()
 
-    def _refused(self, request: HttpRequest, refusal: Refused) -> HttpResponse:
+    def _refused(
+        self, request: HttpRequest, object_id: str | None, refusal: Refused
+    ) -> HttpResponse:
+        client = self.get_object(request, object_id) if object_id is not None else None
+        client_id = client.pk if client is not None else None
         # The page's transaction was rolled back, and with it the leaf that the verb left of its refusal.
         ledger.record(
             verb="client.change",
             by=staff_user(request),
+            client_id=client_id,
             object_kind=Client._meta.label_lower,
+            object_id=client_id,
             outcome="refused",
             reason=refusal.code,
             now=timezone.now(),

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -107,6 +108,8 @@ class InstructionAdmin(CaseAdmin[Instruction]):
         return has_role(request.user, *STAFF)
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
         return redirect("instructions:log")
 
     def facts(self, request: HttpRequest, case: Instruction) -> list[tuple[str, Any]]:

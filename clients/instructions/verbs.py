@@ -30,7 +30,6 @@ from portal.cases.verbs import transition
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import check_role
-from portal.uploads import SealedUpload
 
 __all__ = [
     "Evidence",
@@ -79,9 +78,10 @@ class Evidence:
                 f"The evidence file is larger than {files.LARGEST_BYTES // 1024**2} MB.",
                 code="too_large",
             )
-        content = upload.open_plain() if isinstance(upload, SealedUpload) else upload.file
+        content = upload.file
         if content is None:
             raise Refused("The evidence file did not arrive. Attach it again.", code="empty")
+        content.seek(0)
         return cls(
             cast("BinaryIO", content),
             upload.name or "evidence",
