@@ -95,7 +95,9 @@ STAFF_FIELD = Declaration(
 )
 
 FOREIGN: Mapping[str, Mapping[str, Declaration]] = {
-    "portal.User": dict.fromkeys(("username", "first_name", "last_name", "email", "password"), STAFF_FIELD),
+    "portal.User": dict.fromkeys(
+        ("username", "first_name", "last_name", "email", "password"), STAFF_FIELD
+    ),
     "admin.LogEntry": {},
     "auth.Group": {},
     "auth.Permission": {},

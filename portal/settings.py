@@ -4,6 +4,7 @@ Where a server's URL is not set, the embedded default is used (docs/operating/ru
 default outside the demo; what does not fit together is found by `manage.py check --deploy`.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,14 @@ def _server_urls() -> tuple[str, str, str]:
         return urls[0], urls[1], urls[2]
     from portal import embedded
 
+    if any(urls):
+        embedded.servers_are_set(os.environ)  # says which of the three is missing
     running = embedded.urls_if_running(STATE_DIR)
-    fallback = (
-        (running.database, running.vault, running.redis)
-        if running
-        else ("postgres:///portal", "postgres:///vault", "redis://127.0.0.1:6379/0")
-    )
-    return urls[0] or fallback[0], urls[1] or fallback[1], urls[2] or fallback[2]
+    if running:
+        return running.database, running.vault, running.redis
+    # Nothing answers here, so that a command without servers never meets somebody else's.
+    nowhere = "postgres://nobody@127.0.0.1:9/none"
+    return nowhere, nowhere, "redis://127.0.0.1:9/0"
 
 
 _DATABASE_URL, _VAULT_URL, REDIS_URL = _server_urls()
@@ -114,6 +116,9 @@ _DATABASE_URL, _VAULT_URL, REDIS_URL = _server_urls()
 def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = dict(env.db_url_config(url))
     # Persistent connections: measured 6.6 times as fast for a small transaction.
+    # The embedded servers listen on a socket in a folder, which their URLs name as an option.
+    if host := config.get("OPTIONS", {}).pop("host", ""):
+        config["HOST"] = host
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     return config
 
@@ -227,6 +232,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "portal.beat:StartScheduler"
 CELERY_TASK_DEFAULT_QUEUE = "short"
 CELERY_TASK_ROUTES = {"*.long_*": {"queue": "long"}}
 # A static schedule: the due dates live in the database, never in a message.
@@ -239,6 +245,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "requests.suppressions.tasks.advance_suppressions",
         "schedule": 3600.0,
     },
+    "lock mail drops": {"task": "clients.tasks.lock_drops", "schedule": 600.0},
+    "recover and roll the vault": {"task": "portal.tasks.long_roll_vault", "schedule": 24 * 3600.0},
     "expire instructions": {"task": "clients.tasks.expire_instructions", "schedule": 3600.0},
     "watch deadlines": {"task": "requests.optouts.tasks.watch_deadlines", "schedule": 3600.0},
 }
