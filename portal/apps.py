@@ -13,9 +13,14 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal import checks  # noqa: F401  (registers the checks)
+        from portal import (
+            checks,  # noqa: F401  (registers the checks)
+            restore,
+        )
+        from portal.vault import journal
 
         post_migrate.connect(make_roles, sender=self)
+        journal.register_mark(restore.last_mark)
 
 
 def make_roles(using: str, **kwargs: Any) -> None:

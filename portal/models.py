@@ -62,3 +62,13 @@ class OutboxMessage(LeasedWork):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}"
+
+
+class JournalMark(models.Model):
+    """A line of the erasure journal that this database knows of (see `portal.restore`)."""
+
+    number = plain(models.BigIntegerField(primary_key=True))
+    at = plain(models.DateTimeField())
+
+    def __str__(self) -> str:
+        return f"journal line {self.number}"

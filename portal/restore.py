@@ -1,15 +1,61 @@
 """After a restore of the main database: is it older than the erasures in the journal? (R41)
 
-The main database keeps the number of the last journal entry that was carried out in it. A restored one
-holds a lower number than the journal, and then the portal serves 503 until `manage.py replay_erasures`.
+A mark is committed in the main database before a line is written to the journal. A restored database lacks
+the marks of what was erased since, and then the portal serves 503 until `manage.py replay_erasures`.
 """
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Max
+
+from portal.models import JournalMark
+from portal.vault import KeyRef, VaultError, journal
 
 _CHECK_EVERY_SECONDS = 10.0
+_LOCK = 0x4A524E4C  # one writer of marks and lines at a time
 _state: dict[str, float | bool] = {"checked": 0.0, "pending": False}
+
+
+def last_mark() -> int:
+    """The number of the last journal line that this database knows."""
+    return JournalMark.objects.aggregate(last=Max("number"))["last"] or 0
+
+
+def journal_erasure(
+    *,
+    client_id: UUID,
+    case_id: UUID,
+    refs: Sequence[KeyRef],
+    owner_ids: Sequence[UUID],
+    now: datetime,
+) -> int:
+    """Commit the mark, then write the journal's line, synced. Not to be called within a transaction.
+
+    A crash between the two leaves a mark without a line, which the next call's line fills.
+    """
+    if connection.in_atomic_block and not _in_test_transaction():
+        raise RuntimeError("The mark must be committed before the journal's line is written.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        try:
+            number = journal.last_number() + 1
+            JournalMark.objects.bulk_create(
+                [JournalMark(number=number, at=now)], ignore_conflicts=True
+            )
+            return journal.append(
+                client_id=client_id, case_id=case_id, refs=refs, owner_ids=owner_ids, now=now
+            )
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _in_test_transaction() -> bool:
+    """Whether the only open transaction is the one that a test case wraps around everything."""
+    return all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
 
 
 def replay_pending() -> bool:
@@ -27,9 +73,19 @@ def forget() -> None:
 
 
 def _journal_is_ahead() -> bool:
-    from portal.vault import journal
-
+    """A journal that cannot be read closes the gate as well: nobody knows what is missing."""
     try:
         return journal.unreplayed() > 0
     except DatabaseError:
-        return False
+        return False  # the database's own trouble is told by the pages themselves
+    except VaultError:
+        return True
+
+
+def mark_replayed(numbers: Sequence[int], *, now: datetime) -> None:
+    """Record that the erasures of these lines were carried out again in this database."""
+    with transaction.atomic():
+        JournalMark.objects.bulk_create(
+            [JournalMark(number=number, at=now) for number in numbers], ignore_conflicts=True
+        )
+    forget()

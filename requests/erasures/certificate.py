@@ -1,0 +1,97 @@
+"""The certificate: what was erased, on whose instruction, by whom, how; signed, without personal data.
+
+It is canonical JSON (sorted keys, no blanks) and an Ed25519 signature over its bytes by the ledger's key, so
+that a client verifies it without us (docs/erasure.md).
+"""
+
+from base64 import b64encode
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from portal.ledger.checkpoints import note_of
+from portal.ledger.models import Checkpoint
+from portal.ledger.signing import is_signed, load_key
+from portal.models import User
+from portal.roles import role_name
+from requests.erasures import recipients
+from requests.erasures.models import Erasure, ErasureSubject
+
+METHOD = (
+    "Each consumer's key was shredded and its page re-keyed; sealed and indexed columns were nullified or "
+    "deleted; then the client's root key was replaced and the old one destroyed."
+)
+REMAINS = (
+    "One keyed suppression token an identifier, which stops a re-import. It is pseudonymised, not "
+    "anonymised (R38, R39)."
+)
+
+
+def certify(erasure: Erasure, *, now: datetime) -> None:
+    """Write the certificate and its signature into `erasure`. The caller saves it."""
+    erasure.certified_at = now
+    text = orjson.dumps(document(erasure, now), option=orjson.OPT_SORT_KEYS).decode()
+    key = load_key(settings.LEDGER_KEY_PATH, settings.LEDGER_ORIGIN)
+    erasure.certificate = text
+    erasure.certificate_signature = b64encode(key.private.sign(text.encode())).decode()
+
+
+def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
+    """The certificate's content (domain.md, document 10)."""
+    checkpoint = Checkpoint.objects.order_by("-size").first()
+    matches = list(erasure.subjects.values_list("match", flat=True))
+    return {
+        "kind": "erasure certificate",
+        "version": 1,
+        "reference": erasure.reference,
+        "client": erasure.client.name,
+        "processor": settings.COMPANY_NAME,
+        "instruction": erasure.instruction.reference,
+        "received_at": _time(erasure.received_at),
+        "approved_at": _time(erasure.approved_at),
+        "certified_at": _time(now),
+        "scope": {
+            "people_named": len(matches),
+            "people_erased": matches.count(ErasureSubject.Match.ONE),
+            "people_not_on_file": matches.count(ErasureSubject.Match.NONE),
+            "rows_left_out": matches.count(ErasureSubject.Match.LEFT_OUT),
+        },
+        "rows_by_table": dict(erasure.counts),
+        "method": METHOD,
+        "root_generation_destroyed": erasure.root_generation,
+        "remains": REMAINS,
+        "residue_sweep": "No value of these people was found in any column or stored file.",
+        "recipients": [
+            {"name": one.name, "confirmed": one.answered} for one in recipients.of_erasure(erasure)
+        ]
+        or "No onward transfer of these people's data is on record.",
+        "backups": {
+            "state": "backups_pending",
+            "expire_at": _time(erasure.backups_expire_at),
+            "note": "Until then backups hold ciphertext whose keys are gone, and blind indexes.",
+        },
+        "signatories": [_signatory(erasure.logged_by), _signatory(erasure.approved_by)],
+        "checkpoint": note_of(checkpoint) if checkpoint else None,
+    }
+
+
+def _signatory(user: User | None) -> dict[str, str] | None:
+    return {"name": str(user), "role": role_name(user)} if user else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def is_genuine(erasure: Erasure) -> bool:
+    """Whether the stored certificate bears the signature of this installation's key."""
+    from base64 import b64decode
+
+    key = load_key(settings.LEDGER_KEY_PATH, settings.LEDGER_ORIGIN)
+    return is_signed(
+        erasure.certificate,
+        public=key.public,
+        signature=b64decode(erasure.certificate_signature),
+    )

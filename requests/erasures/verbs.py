@@ -1,0 +1,290 @@
+"""The verbs of an erasure until a worker takes it over: log, match, resolve, hold, approve, recall, reject."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from clients.access import check_reach
+from clients.instructions import verbs as instructions
+from clients.models import Client, Instruction
+from consumers.models import Consumer, LegalHold
+from consumers.profile import Profile, pack, unpack
+from portal import clocks, vault
+from portal.cases.verbs import record_verb
+from portal.cases.verbs import transition as case_transition
+from portal.errors import Refused
+from portal.models import User
+from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
+from portal.tasks import hint_task
+from requests.erasures import tokens
+from requests.erasures.matching import is_erasable, match_person
+from requests.erasures.models import Erasure, ErasureSubject
+
+GIVEN = "requests.erasuresubject.given"
+AT_ONCE = 500
+"""Up to so many people the suppression is written with the approval itself; above, by the worker first."""
+
+
+def log_erasure(
+    *,
+    client: Client,
+    instruction: Instruction,
+    people: Sequence[Profile],
+    channel: str,
+    received_at: datetime,
+    by: User,
+    now: datetime,
+) -> Erasure:
+    """Open an erasure of `people`, described by normalised profiles, and match them (R1, R36).
+
+    Raises Refused where the instruction does not cover it, or nobody is described.
+    """
+    check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER)
+    check_reach(by, client.pk)
+    if not people:
+        raise Refused("Say whom to erase: give at least one person.", code="nobody")
+    if received_at > now:
+        raise Refused("It cannot have been received in the future.", code="future")
+    with transaction.atomic():
+        instructions.check_covers(
+            instruction, kind=Instruction.Kind.ERASURE, client_id=client.pk, now=now
+        )
+        erasure = Erasure(
+            client=client, instruction=instruction, channel=channel, received_at=received_at
+        )
+        erasure.open_case(by=by, now=now)
+        _start_clock(erasure)
+        erasure.seal_content({})
+        erasure.save(force_insert=True)
+        instructions.begin(instruction, case=erasure, by=by, now=now)
+        add_subjects(erasure, people, first_row=1)
+        _enter_matched_state(erasure, now)
+        erasure.save()
+        record_verb(erasure, "log", by=by, now=now, counts={"people": len(people)})
+    return erasure
+
+
+def _start_clock(erasure: Erasure) -> None:
+    client = erasure.client
+    due = clocks.erasure_deadline(client.regions, erasure.received_at, ZoneInfo(client.time_zone))
+    erasure.due_at, erasure.due_rule, erasure.due_reason = due.due_at, due.rule.code, due.reason
+
+
+def add_subjects(erasure: Erasure, people: Sequence[Profile], *, first_row: int) -> None:
+    """Store and match people; what was given is sealed under the case's own key."""
+    key = case_key(erasure)
+    rows = []
+    for number, given in enumerate(people, start=first_row):
+        outcome = match_person(erasure.client_id, given)
+        row = ErasureSubject(
+            erasure=erasure,
+            client_id=erasure.client_id,
+            row_number=number,
+            match=outcome.match,
+            consumer_id=outcome.consumer_id,
+            candidates=outcome.candidates,
+        )
+        row.given = vault.seal(
+            key,
+            pack(given),
+            purpose=GIVEN,
+            client_id=erasure.client_id,
+            owner_id=row.pk,
+        )
+        rows.append(row)
+    ErasureSubject.objects.bulk_create(rows, batch_size=2000)
+    _leave_out_repeats(erasure)
+
+
+def _leave_out_repeats(erasure: Erasure) -> None:
+    """The same person named twice is one subject; the later row is left out."""
+    seen: set[UUID] = set()
+    matched = erasure.subjects.filter(match=ErasureSubject.Match.ONE).order_by("row_number")
+    repeated = []
+    for pk, consumer_id in matched.values_list("pk", "consumer_id"):
+        if consumer_id in seen:
+            repeated.append(pk)
+        elif consumer_id:
+            seen.add(consumer_id)
+    erasure.subjects.filter(pk__in=repeated).update(
+        match=ErasureSubject.Match.LEFT_OUT, consumer_id=None
+    )
+
+
+def case_key(erasure: Erasure) -> bytes:
+    """The key that seals what belongs to the case itself. Raises vault.KeyShredded once it is sealed."""
+    if erasure.key_ref is None:
+        raise vault.KeyShredded("The key of this erasure was shredded when it was sealed.")
+    return vault.key(erasure.client_id, erasure.key_ref)
+
+
+def given_of(erasure: Erasure, subject: ErasureSubject) -> Profile | None:
+    """What the client gave to find the subject, or None once the erasure is verified."""
+    if subject.given is None:
+        return None
+    opened = vault.unseal(
+        case_key(erasure),
+        bytes(subject.given),
+        purpose=GIVEN,
+        client_id=erasure.client_id,
+        owner_id=subject.pk,
+    )
+    return unpack(opened)
+
+
+def _enter_matched_state(erasure: Erasure, now: datetime) -> None:
+    kinds = set(erasure.subjects.values_list("match", flat=True))
+    if ErasureSubject.Match.AMBIGUOUS in kinds:
+        erasure.enter("ambiguous", now)
+    elif ErasureSubject.Match.ONE in kinds:
+        erasure.enter("matched", now)
+    else:
+        erasure.enter("no_match", now)
+
+
+def match_again(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Match those who are not settled once more, after an import or a correction."""
+    with case_transition(erasure, "match", by=by, now=now) as locked:
+        for subject in locked.subjects.exclude(match__in=("one", "left_out")):
+            given = given_of(locked, subject)
+            if given is not None:
+                outcome = match_person(locked.client_id, given)
+                subject.match, subject.consumer_id = outcome.match, outcome.consumer_id
+                subject.candidates = outcome.candidates
+                subject.save()
+        _leave_out_repeats(locked)
+        _enter_matched_state(locked, now)
+
+
+def resolve(
+    erasure: Erasure, *, subject: ErasureSubject, consumer: Consumer | None, by: User, now: datetime
+) -> None:
+    """Settle who an ambiguous subject is: one of the candidates, or None to leave the row out."""
+    with case_transition(erasure, "resolve", by=by, now=now) as locked:
+        row = locked.subjects.select_for_update().get(pk=subject.pk)
+        if row.match != ErasureSubject.Match.AMBIGUOUS:
+            raise Refused("This row is settled already.", code="settled")
+        if consumer is None:
+            row.match, row.consumer_id = ErasureSubject.Match.LEFT_OUT, None
+        elif consumer.pk not in row.candidates or consumer.client_id != locked.client_id:
+            raise Refused("Choose one of the people that were found.", code="no_candidate")
+        elif not is_erasable(consumer):
+            raise Refused("This is a seed, or erased already.", code="not_erasable")
+        else:
+            row.match, row.consumer_id = ErasureSubject.Match.ONE, consumer.pk
+        row.save()
+        _leave_out_repeats(locked)
+        _enter_matched_state(locked, now)
+
+
+def matched_ids(erasure: Erasure) -> list[UUID]:
+    """The consumers whom the erasure will erase."""
+    ids = erasure.subjects.filter(match=ErasureSubject.Match.ONE, consumer_id__isnull=False)
+    return [pk for pk in ids.values_list("consumer_id", flat=True) if pk]
+
+
+def holds_on(erasure: Erasure) -> list[LegalHold]:
+    """The legal holds in force on the erasure's people (R36)."""
+    subjects = erasure.subjects.filter(match=ErasureSubject.Match.ONE).values("consumer_id")
+    rows = LegalHold.objects.filter(
+        client_id=erasure.client_id, released_at__isnull=True, consumer_id__in=subjects
+    )
+    return list(rows[:100])
+
+
+def check_can_approve(erasure: Erasure, by: User) -> None:
+    """Raise Refused where `by` logged the case, somebody is on hold, or the instruction no longer covers it."""
+    if erasure.logged_by_id == by.pk:
+        raise Refused(
+            "You logged this erasure; another Security Officer must approve it.", code="four_eyes"
+        )
+    if holds_on(erasure):
+        raise Refused("A legal hold is in force on one of these people.", code="legal_hold")
+
+
+def approve(erasure: Erasure, *, confirmation: str, by: User, now: datetime) -> None:
+    """Approve: the second person types the reference. The suppression starts at once (R36, R39)."""
+    with case_transition(erasure, "approve", by=by, now=now) as locked:
+        check_can_approve(locked, by)
+        if confirmation.strip().upper() != locked.reference:
+            raise Refused(f"Type {locked.reference} to confirm.", code="confirmation")
+        instructions.check_covers(
+            locked.instruction,
+            kind=Instruction.Kind.ERASURE,
+            client_id=locked.client_id,
+            now=now,
+            case_id=locked.pk,
+        )
+        locked.approved_at, locked.approved_by = now, by
+        locked.recall_until = now + timedelta(hours=locked.client.recall_hours)
+        locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
+        ids = matched_ids(locked)
+        locked.progress_done, locked.progress_total = 0, len(ids)
+        if len(ids) <= AT_ONCE:
+            tokens.suppress(locked, ids, now=now)
+            locked.suppressed_at = now
+            locked.next_attempt_at = locked.recall_until
+        transaction.on_commit(hint)
+
+
+def hint() -> None:
+    """Tell the workers to look."""
+    from requests.erasures.tasks import long_run_erasures
+
+    hint_task(long_run_erasures)
+
+
+def recall(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Call an approved erasure back while its window is open; removes exactly its own tokens."""
+    with case_transition(erasure, "recall", by=by, now=now) as locked:
+        tokens.lift(locked)
+        locked.work_due = False
+        instructions.release(locked.instruction, case=locked, by=by, now=now)
+
+
+def reject(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Decide against it; the instruction is free for another case."""
+    with case_transition(erasure, "reject", by=by, now=now) as locked:
+        instructions.release(locked.instruction, case=locked, by=by, now=now)
+
+
+def close_unmatched(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Close a case for which nobody is on file; the instruction counts as carried out."""
+    with case_transition(erasure, "close_unmatched", by=by, now=now) as locked:
+        instructions.finish(locked.instruction, case=locked, by=by, now=now)
+
+
+def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
+    """Put a legal hold on the erasure's people: nothing is erased while it is in force (R36)."""
+    with case_transition(erasure, "hold", by=by, now=now) as locked:
+        LegalHold.objects.bulk_create(
+            LegalHold(
+                client_id=locked.client_id, consumer_id=pk, ground=ground, set_at=now, set_by=by
+            )
+            for pk in matched_ids(locked)
+        )
+        tokens.lift(locked)
+        locked.work_due = False
+        locked.approved_at = locked.approved_by = locked.suppressed_at = None
+        locked.recall_until = None
+
+
+def release_hold(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Release the legal holds on the erasure's people; it must be approved anew."""
+    with case_transition(erasure, "release", by=by, now=now) as locked:
+        LegalHold.objects.filter(
+            client_id=locked.client_id,
+            released_at__isnull=True,
+            consumer_id__in=matched_ids(locked),
+        ).update(released_at=now, released_by=by)
+
+
+def sweep_again(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """After somebody has removed the residue: look again."""
+    with case_transition(erasure, "sweep_again", by=by, now=now) as locked:
+        locked.residue = []
+        locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
+        transaction.on_commit(hint)

@@ -1,0 +1,130 @@
+"""Sealed people with everything that hangs from a person, as an import leaves them."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from clients.models import Client
+from consumers.models import BlindIndex, Consumer, Preference, Purchase, WebEvent
+from consumers.profile import Profile, digest_input
+from consumers.vaulting import blind_digests, seal_profile
+from portal import vault
+from portal.ids import new_id
+
+ALICE = Profile(
+    external_id="cust-000001",
+    given_name="Alice",
+    surname="Archer",
+    email="alice@example.com",
+    telephone="+16175550101",
+    street="12 Harbor Street",
+    locality="Boston",
+    region="MA",
+    postcode="02210",
+    country="US",
+    birthday="1970-12-31",
+)
+BOB = ALICE._replace(
+    external_id="cust-000002",
+    given_name="Bob",
+    email="bob@example.com",
+    telephone="+16175550102",
+)
+CHARLIE = Profile(
+    external_id="cust-000003",
+    given_name="Charlie",
+    surname="Cooper",
+    email="charlie@example.com",
+    street="7 Mill Lane",
+    locality="Salem",
+    region="MA",
+    postcode="01970",
+    country="US",
+)
+
+
+def person(number: int) -> Profile:
+    """One of many."""
+    return Profile(
+        external_id=f"cust-{number:06d}",
+        given_name=f"Given{number}",
+        surname=f"Surname{number}",
+        email=f"person{number}@example.com",
+        street=f"{number} Long Road",
+        postcode="02210",
+        country="US",
+    )
+
+
+def load(client: Client, profiles: list[Profile], *, now: datetime) -> list[Consumer]:
+    """Seal `profiles` as consumers, each with history, two purchases, a web event and a preference."""
+    refs = vault.allocate(client.pk, len(profiles))
+    keys = vault.keys(client.pk, refs)
+    indexer = vault.indexer(client.pk)
+    consumers, digests = [], []
+    for ref, profile in zip(refs, profiles, strict=True):
+        pk = new_id()
+        consumers.append(
+            Consumer(
+                id=pk,
+                client=client,
+                key_page=ref.page,
+                key_slot=ref.slot,
+                sealed=seal_profile(pk, client.pk, keys[ref], profile),
+                content_digest=indexer.digest("content", digest_input(profile).decode()),
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        digests += [
+            BlindIndex(client_id=client.pk, kind=kind, digest=digest, consumer_id=pk)
+            for kind, digest in blind_digests(indexer, profile)
+        ]
+    Consumer.objects.bulk_create(consumers)
+    Consumer.history.bulk_history_create(consumers, default_date=now)
+    BlindIndex.objects.bulk_create(digests)
+    _facts(client.pk, consumers, keys, now)
+    return consumers
+
+
+def _facts(
+    client_id: UUID, consumers: list[Consumer], keys: dict[vault.KeyRef, bytes], now: datetime
+) -> None:
+    purchases, events, preferences = [], [], []
+    for consumer in consumers:
+        key = keys[consumer.key_ref or vault.KeyRef(0, 0)]
+        for _ in range(2):
+            pk = new_id()
+            purchases.append(
+                Purchase(
+                    id=pk,
+                    client_id=client_id,
+                    consumer_id=consumer.pk,
+                    month=date(2026, 1, 1),
+                    sealed=vault.seal(
+                        key, b"{}", purpose="consumers.purchase", client_id=client_id, owner_id=pk
+                    ),
+                    fingerprint=pk.bytes,
+                )
+            )
+        events.append(
+            WebEvent(
+                client_id=client_id,
+                consumer_id=consumer.pk,
+                sealed=b"sealed",
+                fingerprint=consumer.pk.bytes,
+            )
+        )
+        preferences.append(
+            Preference(
+                client_id=client_id,
+                consumer_id=consumer.pk,
+                channel="email",
+                opted_in=True,
+                changed_at=now,
+                source="IM-2026-000001",
+            )
+        )
+    Purchase.objects.bulk_create(purchases)
+    WebEvent.objects.bulk_create(events)
+    Preference.objects.bulk_create(preferences)
+    Preference.history.bulk_history_create(preferences, default_date=now)
