@@ -8,3 +8,6 @@ class RequestsConfig(AppConfig):
 
     name = "requests"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from requests import startpage  # noqa: F401  (fills the menu and the start page)

@@ -23,6 +23,10 @@ def own_folders(settings: Settings, tmp_path: Path) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.CELERY_TASK_ALWAYS_EAGER = False
+    # Pages are asked for without TLS and without collected static files.
+    settings.SECURE_SSL_REDIRECT = False
+    settings.STATIC_ROOT = str(tmp_path / "static")
+    (tmp_path / "static").mkdir()
 
 
 @pytest.fixture

@@ -95,3 +95,19 @@ def is_genuine(erasure: Erasure) -> bool:
         public=key.public,
         signature=b64decode(erasure.certificate_signature),
     )
+
+
+def letter(erasure: Erasure) -> dict[str, Any]:
+    """What the PDF shows: the certificate's own content and its signature."""
+    told: dict[str, Any] = orjson.loads(erasure.certificate)
+    recipients_told = told["recipients"]
+    if not isinstance(recipients_told, str):
+        recipients_told = ", ".join(one["name"] for one in recipients_told)
+    return told | {
+        "recipients": recipients_told,
+        "rows": [
+            [table.replace("_", " "), str(rows)]
+            for table, rows in sorted(told["rows_by_table"].items())
+        ],
+        "signature": erasure.certificate_signature,
+    }

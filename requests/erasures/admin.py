@@ -1,0 +1,121 @@
+"""Erasures in the admin: the case, its subjects, its preview, its certificate."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from clients.lists import StateFilter
+from portal.admin import CaseAdmin, Verb
+from portal.errors import Refused
+from portal.models import User
+from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
+from requests.erasures import forms, verbs
+from requests.erasures.models import Erasure
+from requests.erasures.preview import preview
+from requests.erasures.states import EXECUTION, STAFF
+
+VERBS = (
+    Verb(
+        "approve",
+        "Approve…",
+        verbs.approve,
+        form=forms.ApproveForm,
+        danger=True,
+        explain="The suppression starts at once. When the recall window has passed, a worker shreds the keys and "
+        "nullifies the rows below. After that nobody can bring the data back.",
+    ),
+    Verb(
+        "resolve",
+        "Settle who is meant…",
+        verbs.resolve,
+        form=forms.ResolveForm,
+        explain="Several people could be meant. Choose one, or leave the row out.",
+    ),
+    Verb("match", "Match again", verbs.match_again, explain="Looks for those not yet found."),
+    Verb(
+        "recall",
+        "Recall…",
+        verbs.recall,
+        danger=True,
+        explain="Calls the approved erasure back and lifts the suppression that it made.",
+    ),
+    Verb(
+        "hold",
+        "Put on legal hold…",
+        verbs.hold,
+        form=forms.HoldForm,
+        explain="Nothing is erased while the hold is in force. The approval must be given anew.",
+    ),
+    Verb("release", "Release the legal hold", verbs.release_hold, explain="Must be approved anew."),
+    Verb("sweep_again", "Sweep again", verbs.sweep_again, explain="After the residue was removed."),
+    Verb(
+        "close_unmatched",
+        "Close: nobody on file",
+        verbs.close_unmatched,
+        explain="The client is told that nobody was found.",
+    ),
+    Verb("reject", "Reject…", verbs.reject, danger=True, explain="Nothing is erased."),
+)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(CaseAdmin[Erasure]):
+    """Erasures, from the instruction to the certificate."""
+
+    viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
+    verbs = VERBS
+    case_template = "erasures/case.html"
+    list_filter: ClassVar[Any] = (StateFilter,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return has_role(request.user, *STAFF)
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return redirect("erasures:log")
+
+    def facts(self, request: HttpRequest, case: Erasure) -> list[tuple[str, Any]]:
+        facts: list[tuple[str, Any]] = [("Instruction", case.instruction)]
+        if case.approved_at:
+            facts.append(
+                ("Approved", f"{case.approved_at:%Y-%m-%d %H:%M} UTC by {case.approved_by}")
+            )
+        if case.recall_until and case.state == "approved":
+            facts.append(("Can be recalled until", f"{case.recall_until:%Y-%m-%d %H:%M} UTC"))
+        if case.root_generation:
+            facts.append(("Root generation destroyed", case.root_generation))
+        if case.last_fault:
+            facts.append(("Last fault", case.last_fault))
+        return facts
+
+    def case_context(self, request: HttpRequest, case: Erasure) -> dict[str, Any]:
+        return {
+            "subjects": case.subjects.order_by("row_number")[:50],
+            "subject_count": case.subjects.count(),
+            "running": case.work_due or case.state in EXECUTION,
+            "lines": self._preview(case),
+        }
+
+    def verb_template(self, verb: Verb) -> str:
+        return "erasures/approve.html" if verb.name == "approve" else super().verb_template(verb)
+
+    def verb_context(self, request: HttpRequest, case: Erasure, verb: Verb) -> dict[str, Any]:
+        return {"lines": self._preview(case)} if verb.name == "approve" else {}
+
+    def _preview(self, case: Erasure) -> list[Any]:
+        if case.state not in ("matched", "on_hold", "approved"):
+            return []
+        return preview(case.client_id, verbs.matched_ids(case))
+
+    def _why_not(self, case: Erasure, verb: Verb, user: User) -> str:
+        reason = super()._why_not(case, verb, user)
+        if not reason and verb.name == "approve":
+            try:
+                verbs.check_can_approve(case, user)
+            except Refused as refusal:
+                return refusal.sentence
+        return reason

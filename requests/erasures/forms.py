@@ -1,0 +1,110 @@
+"""Forms for erasures. They check what can be typed; the verbs decide."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from clients.instructions.forms import WhenInput
+from clients.instructions.verbs import instructions_in_force
+from clients.models import Client, Instruction
+from consumers.forms import PersonForm
+from consumers.models import Consumer, LegalHold
+from consumers.profile import masked
+from consumers.vaulting import open_profiles
+from portal.admin import VerbForm
+from portal.cases.models import Channel
+from requests.erasures.models import ErasureSubject
+
+
+class LogErasureForm(PersonForm):
+    """Whom a client's instruction says to erase."""
+
+    instruction = forms.ModelChoiceField(
+        Instruction.objects.none(),
+        empty_label="Choose an instruction",
+        help_text="Only approved instructions to erase that are in effect and not used up.",
+    )
+    channel = forms.ChoiceField(label="Came in by", choices=Channel.choices)
+    received_at = forms.DateTimeField(
+        label="Received (UTC)", widget=WhenInput, help_text="The clock starts here (R44)."
+    )
+    field_order = ["instruction", "channel", "received_at"]
+
+    def __init__(self, *args: Any, client: Client, now: datetime, **kwargs: Any) -> None:
+        self.client = client
+        kwargs["initial"] = {"received_at": now, "channel": Channel.EMAIL}
+        super().__init__(*args, **kwargs)
+        field = self.fields["instruction"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  (for the type checker)
+        field.queryset = _usable(client, now)
+
+    def country(self) -> str:
+        return self.client.default_country
+
+
+def _usable(client: Client, now: datetime) -> "QuerySet[Instruction]":
+    return instructions_in_force(client.pk, Instruction.Kind.ERASURE, now)
+
+
+class ApproveForm(VerbForm):
+    """The typed confirmation of the second person."""
+
+    confirmation = forms.CharField(
+        max_length=20,
+        label="Type the reference of this erasure",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_confirmation(self) -> str:
+        typed: str = self.cleaned_data["confirmation"]
+        if typed.strip().upper() != self.case.reference:
+            raise forms.ValidationError(f"Type {self.case.reference} to confirm.")
+        return typed
+
+
+class HoldForm(VerbForm):
+    """Why the data must be kept for now."""
+
+    ground = forms.ChoiceField(choices=LegalHold.Ground.choices)
+
+
+class ResolveForm(VerbForm):
+    """Who an ambiguous row is: one of the candidates, masked, or none of them."""
+
+    subject = forms.ModelChoiceField(ErasureSubject.objects.none(), widget=forms.HiddenInput)
+    consumer = forms.ModelChoiceField(
+        Consumer.objects.none(),
+        required=False,
+        label="Who is meant",
+        empty_label="None of them: leave this row out",
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        open_rows = self.case.subjects.filter(match=ErasureSubject.Match.AMBIGUOUS)
+        first = open_rows.order_by("row_number").first()
+        people = Consumer.objects.filter(
+            client_id=self.case.client_id, pk__in=first.candidates if first else []
+        )
+        subject, consumer = self.fields["subject"], self.fields["consumer"]
+        assert isinstance(subject, forms.ModelChoiceField)  # noqa: S101
+        assert isinstance(consumer, forms.ModelChoiceField)  # noqa: S101
+        subject.queryset, subject.initial = open_rows, first
+        consumer.queryset = people
+        consumer.label_from_instance = _MaskedLabels(people)  # type: ignore[method-assign, assignment]
+
+
+class _MaskedLabels:
+    """What staff see of each candidate: the reference and masked values."""
+
+    def __init__(self, people: "QuerySet[Consumer]") -> None:
+        self._profiles = open_profiles(people)
+
+    def __call__(self, consumer: Consumer) -> str:
+        profile = self._profiles.get(consumer.pk)
+        values = masked(profile) if profile else {}
+        shown = ("given_name", "surname", "street", "postcode", "email")
+        return f"{consumer.reference}: " + " ".join(values[n] for n in shown if n in values)

@@ -1,0 +1,58 @@
+"""Erasures in the menu, on the start page and on a consumer's page."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from clients.access import within_reach
+from consumers.models import Consumer
+from consumers.related import Related, related_provider
+from portal.models import User
+from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, has_role
+from portal.startpage import Due, StaffPage, add_page, due_provider
+from requests.erasures.models import Erasure
+
+add_page(
+    StaffPage(
+        "Log an erasure",
+        "erasures:log",
+        (SECURITY_OFFICER, ACCOUNT_MANAGER),
+        "On a client's approved instruction",
+    )
+)
+LINES = (
+    ("matched", "soon", "Erasures to approve"),
+    ("ambiguous", "soon", "Erasures with an ambiguous match"),
+    ("no_match", "waiting", "Erasures that matched nobody"),
+    ("residue_found", "fault", "Erasures stopped by residue"),
+    ("on_hold", "waiting", "Erasures on legal hold"),
+)
+
+
+@due_provider
+def due(user: User, now: datetime) -> Iterator[Due]:
+    """Erasures that wait for somebody, by state; and those that are late or stuck."""
+    if not has_role(user, SECURITY_OFFICER, ACCOUNT_MANAGER):
+        return
+    open_cases = within_reach(Erasure.objects.filter(closed_at__isnull=True), user)
+    url = reverse("admin:requests_erasure_changelist")
+    for state, urgency, label in LINES:
+        yield Due(urgency, label, open_cases.filter(state=state).count(), f"{url}?state={state}")
+    yield Due("late", "Erasures past their date", open_cases.filter(due_at__lt=now).count(), url)
+    stuck = open_cases.exclude(last_fault="").exclude(state="residue_found")
+    yield Due("fault", "Erasures whose last attempt failed", stuck.count(), url)
+
+
+@related_provider
+def erasures_of(consumer: Consumer) -> Iterable[Related]:
+    """The erasures that a consumer is, or was, a subject of."""
+    cases = Erasure.objects.filter(
+        client_id=consumer.client_id, subjects__consumer_id=consumer.pk
+    ).distinct()
+    for case in cases:
+        yield Related(
+            case.reference,
+            reverse("admin:requests_erasure_change", args=[case.pk]),
+            case.state_name,
+        )
