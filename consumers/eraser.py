@@ -5,16 +5,19 @@ Invariants:
   and every field's fate stands at the field. History tables follow their originals.
 - Idempotent: who is erased already has nothing left to find, and the counts say 0.
 - It does not touch keys: `key_refs` names those that must be shredded before.
-- A quarantined row of an import belongs to nobody yet; it is found by the blind digest of its identifier, which
-  is why those rows are looked up before the digests are deleted.
-- The names in its statements come from Django's models, never from a person; values are parameters.
+- The one table without such a column is `ImportRow`: a row that waits in quarantine belongs to nobody on file
+  yet, so it is known by the blind digest of its identifier only. It is found through the person's blind
+  indexes, hence before these are deleted. Where two people share an identifier, such a row goes with the
+  first of them: the client can send it again, and nothing of an erased person stays.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
 
 from consumers.imports.models import ImportRow
@@ -28,16 +31,30 @@ KEY_COLUMNS = ("key_page", "key_slot")
 
 @dataclass(frozen=True)
 class Plan:
-    """What erasure does to one table: deletes its rows, or nullifies columns of theirs."""
+    """What erasure does to one table: deletes its rows, or nullifies and coarsens columns of theirs."""
 
     model: type[models.Model]
     subject: str
     deletes: bool
     nullifies: tuple[str, ...]
+    coarsens: tuple[str, ...]
 
     @property
     def table(self) -> str:
         return self.model._meta.db_table
+
+    @property
+    def changes(self) -> str:
+        """The assignments of an UPDATE."""
+        emptied = [f'"{column}" = NULL' for column in self.nullifies]
+        return ", ".join(emptied + [f'"{c}" = {_coarse(c)}' for c in self.coarsens])
+
+    @property
+    def is_left(self) -> str:
+        """The condition under which a row still has something to erase."""
+        filled = [f'"{column}" IS NOT NULL' for column in self.nullifies]
+        fine = [f'"{c}" IS DISTINCT FROM {_coarse(c)}' for c in self.coarsens]
+        return f"({' OR '.join(filled + fine)})"
 
 
 def plans() -> Iterator[Plan]:
@@ -45,74 +62,113 @@ def plans() -> Iterator[Plan]:
     for model in subject_models():
         declared = personal_fields(model)
         fates = {declaration.fate for _, declaration in declared}
-        columns = [str(f.column) for f, declaration in declared if declaration.fate is Fate.NULLIFY]
-        names = {field.column for field in model._meta.concrete_fields}
-        if columns:
-            columns += [column for column in KEY_COLUMNS if column in names]
-        if Fate.DELETE_ROW in fates or columns:
-            yield Plan(model, subject_column(model), Fate.DELETE_ROW in fates, tuple(columns))
+        nullified = [str(f.column) for f, told in declared if told.fate is Fate.NULLIFY]
+        coarsened = [_coarsened(field) for field, told in declared if told.fate is Fate.COARSEN]
+        if nullified:
+            # The key is shredded, so its place in the vault would lead nowhere.
+            nullified += [column for column in KEY_COLUMNS if column in columns_of(model)]
+        if Fate.DELETE_ROW in fates or nullified or coarsened:
+            yield Plan(
+                model,
+                subject_column(model),
+                Fate.DELETE_ROW in fates,
+                tuple(nullified),
+                tuple(coarsened),
+            )
+
+
+def columns_of(model: type[models.Model]) -> set[str]:
+    """The names of a table's columns."""
+    return {str(field.column) for field in model._meta.concrete_fields}
+
+
+def _coarsened(field: "models.Field[Any, Any]") -> str:
+    if not isinstance(field, models.DateField):
+        raise ImproperlyConfigured(f"{field}: only a date can be coarsened, to its month.")
+    return str(field.column)
+
+
+def _coarse(column: str) -> str:
+    return f"date_trunc('month', \"{column}\")"
 
 
 def erase(
-    client_id: UUID, consumer_ids: Sequence[UUID], *, erasure_id: UUID, now: datetime
+    client_id: UUID,
+    consumer_ids: Sequence[UUID],
+    *,
+    erasure_id: UUID,
+    now: datetime,
+    reference: str = "erased",
 ) -> dict[str, int]:
-    """Erase these people in the current transaction; rows changed by table. A few thousand at once are best."""
-    ids = list(consumer_ids)
+    """Erase these people in the current transaction; rows changed by table. A few thousand at once are best.
+
+    `reference` is the case's, for the history. The people's rows are locked first, in the order of their ids,
+    so that an import and an erasure wait for each other instead of deadlocking.
+    """
+    ids = sorted(set(consumer_ids))
+    _lock(client_id, ids)
     counts = {ImportRow._meta.db_table: _delete_quarantined(client_id, ids)}
-    history = _remember_erasure(client_id, ids, erasure_id, now)
+    history = _remember_erasure(client_id, ids, erasure_id, now, reference)
     for plan in plans():
-        if plan.model is not Consumer:
+        if plan.model is Consumer:
+            counts[plan.table] = _empty_consumers(plan, client_id, ids, erasure_id, now)
+        else:
             counts[plan.table] = _carry_out(plan, client_id, ids)
-    counts[Consumer._meta.db_table] = _empty_consumers(client_id, ids, erasure_id, now)
     return {table: rows for table, rows in counts.items() if rows} | history
+
+
+def _lock(client_id: UUID, ids: list[UUID]) -> None:
+    _execute(
+        f'SELECT 1 FROM "{Consumer._meta.db_table}" WHERE client_id = %s AND id = ANY(%s)'
+        " ORDER BY id FOR UPDATE",
+        [client_id, ids],
+    )
 
 
 def _carry_out(plan: Plan, client_id: UUID, ids: list[UUID]) -> int:
     where = f'client_id = %s AND "{plan.subject}" = ANY(%s)'
     if plan.deletes:
         return _execute(f'DELETE FROM "{plan.table}" WHERE {where}', [client_id, ids])
-    emptied = ", ".join(f'"{column}" = NULL' for column in plan.nullifies)
-    anything = " OR ".join(f'"{column}" IS NOT NULL' for column in plan.nullifies)
     return _execute(
-        f'UPDATE "{plan.table}" SET {emptied} WHERE {where} AND ({anything})', [client_id, ids]
+        f'UPDATE "{plan.table}" SET {plan.changes} WHERE {where} AND {plan.is_left}',
+        [client_id, ids],
     )
 
 
-def _empty_consumers(client_id: UUID, ids: list[UUID], erasure_id: UUID, now: datetime) -> int:
-    (plan,) = [plan for plan in plans() if plan.model is Consumer]
-    emptied = ", ".join(f'"{column}" = NULL' for column in plan.nullifies)
+def _empty_consumers(
+    plan: Plan, client_id: UUID, ids: list[UUID], erasure_id: UUID, now: datetime
+) -> int:
     return _execute(
-        f"UPDATE \"{plan.table}\" SET {emptied}, state = 'erased', erased_at = %s, erasure_id = %s,"
-        " updated_at = %s WHERE client_id = %s AND id = ANY(%s) AND state <> 'erased'",
+        f"UPDATE \"{plan.table}\" SET {plan.changes}, state = 'erased', erased_at = %s,"
+        " erasure_id = %s, updated_at = %s"
+        " WHERE client_id = %s AND id = ANY(%s) AND state <> 'erased'",
         [now, erasure_id, now, client_id, ids],
     )
 
 
 def _remember_erasure(
-    client_id: UUID, ids: list[UUID], erasure_id: UUID, now: datetime
+    client_id: UUID, ids: list[UUID], erasure_id: UUID, now: datetime, reference: str
 ) -> dict[str, int]:
     """One line of history a person: that they were erased, when, and by which case; nothing else."""
-    history = Consumer.history.model
-    table = history._meta.db_table
+    table = Consumer.history.model._meta.db_table
     added = _execute(
         f'INSERT INTO "{table}" (id, client_id, state, is_seed, created_at, updated_at, erased_at,'
         " erasure_id, history_date, history_type, history_change_reason)"
-        " SELECT id, client_id, 'erased', is_seed, created_at, %s, %s, %s, %s, '~', 'erased'"
+        " SELECT id, client_id, 'erased', is_seed, created_at, %s, %s, %s, %s, '~', %s"
         f' FROM "{Consumer._meta.db_table}"'
         " WHERE client_id = %s AND id = ANY(%s) AND state <> 'erased'",
-        [now, now, erasure_id, now, client_id, ids],
+        [now, now, erasure_id, now, reference, client_id, ids],
     )
     return {f"{table}_added": added} if added else {}
 
 
 def _delete_quarantined(client_id: UUID, ids: list[UUID]) -> int:
     return _execute(
-        f'DELETE FROM "{ImportRow._meta.db_table}" WHERE {_QUARANTINED}',
-        [client_id, client_id, ids],
+        f'DELETE FROM "{ImportRow._meta.db_table}" WHERE {QUARANTINED}', [client_id, client_id, ids]
     )
 
 
-_QUARANTINED = (
+QUARANTINED = (
     "client_id = %s AND digest IS NOT NULL AND digest IN ("
     f'SELECT digest FROM "{BlindIndex._meta.db_table}" WHERE client_id = %s AND consumer_id = ANY(%s))'
 )
@@ -123,16 +179,15 @@ def key_refs(client_id: UUID, consumer_ids: Sequence[UUID]) -> list[KeyRef]:
     ids = list(consumer_ids)
     found: set[KeyRef] = set()
     for model in subject_models():
-        names = {field.column for field in model._meta.concrete_fields}
-        if not is_history(model) and names.issuperset(KEY_COLUMNS):
+        if not is_history(model) and columns_of(model).issuperset(KEY_COLUMNS):
             where = f'client_id = %s AND "{subject_column(model)}" = ANY(%s)'
             found |= _refs(model._meta.db_table, where, [client_id, ids])
-    found |= _refs(ImportRow._meta.db_table, _QUARANTINED, [client_id, client_id, ids])
+    found |= _refs(ImportRow._meta.db_table, QUARANTINED, [client_id, client_id, ids])
     return sorted(found)
 
 
 def _refs(
-    table: str, where: str, parameters: Sequence[UUID | datetime | list[UUID]]
+    table: str, where: str, parameters: Sequence[UUID | datetime | str | list[UUID]]
 ) -> set[KeyRef]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -147,7 +202,7 @@ def files_of(client_id: UUID, consumer_ids: Sequence[UUID]) -> list[CaseFile]:
     return list(CaseFile.objects.filter(client_id=client_id, subject_id__in=list(consumer_ids)))
 
 
-def _execute(statement: str, parameters: Sequence[UUID | datetime | list[UUID]]) -> int:
+def _execute(statement: str, parameters: Sequence[UUID | datetime | str | list[UUID]]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)

@@ -4,11 +4,23 @@ from datetime import date, datetime
 from uuid import UUID
 
 from clients.models import Client
-from consumers.models import BlindIndex, Consumer, Preference, Purchase, WebEvent
+from consumers.models import (
+    BlindIndex,
+    Consumer,
+    ImportJob,
+    ImportRow,
+    Preference,
+    Purchase,
+    WebEvent,
+)
 from consumers.profile import Profile, digest_input
 from consumers.vaulting import blind_digests, seal_profile
 from portal import vault
+from portal.cases.files import attach
+from portal.cases.models import CaseNote
 from portal.ids import new_id
+from portal.models import User
+from requests.models import OptOut
 
 ALICE = Profile(
     external_id="cust-000001",
@@ -128,3 +140,60 @@ def _facts(
     WebEvent.objects.bulk_create(events)
     Preference.objects.bulk_create(preferences)
     Preference.history.bulk_history_create(preferences, default_date=now)
+
+
+def with_case(consumer: Consumer, *, now: datetime) -> OptOut:
+    """An opt-out of the person with a sealed address, a note and a file."""
+    by = User.objects.system()
+    opt_out = OptOut(
+        client_id=consumer.client_id,
+        consumer_id=consumer.pk,
+        match=OptOut.Match.ONE,
+        channel="email",
+        received_at=now,
+    )
+    opt_out.open_case(by=by, now=now)
+    opt_out.seal_content({"email": "given"})
+    opt_out.save(force_insert=True)
+    note = CaseNote(
+        client_id=consumer.client_id,
+        case_id=opt_out.pk,
+        case_reference=opt_out.reference,
+        subject_id=consumer.pk,
+        direction=CaseNote.Direction.INCOMING,
+        channel="email",
+        at=now,
+        by=by,
+    )
+    note.seal_content({"text": "Please stop."})
+    note.save(force_insert=True)
+    attach(
+        opt_out,
+        b"A letter.",
+        kind="letter",
+        name="letter.txt",
+        content_type="text/plain",
+        by=by,
+        now=now,
+        subject_id=consumer.pk,
+    )
+    return opt_out
+
+
+def with_quarantined_row(client: Client, profile: Profile, *, now: datetime) -> ImportRow:
+    """A row of an import that waits in quarantine, known by the digest of its e-mail address."""
+    job = ImportJob(client=client, kind=ImportJob.Kind.CONSUMERS, channel="file", received_at=now)
+    job.rows_read = job.quarantined = 1
+    job.open_case(by=User.objects.system(), now=now)
+    job.save(force_insert=True)
+    row = ImportRow(
+        client_id=client.pk,
+        job=job,
+        row_number=1,
+        outcome="quarantined",
+        reason="ambiguous",
+        digest=vault.indexer(client.pk).digest("email", profile.email or ""),
+    )
+    row.seal_content({"row": "as it came"})
+    row.save(force_insert=True)
+    return row
