@@ -23,6 +23,7 @@ IMPORT_TABLE = StateTable(
         transition_of("resume", ["stopped", "failed"], "queued", STAFF),
         transition_of("finish", ["running"], "finished", (SYSTEM,), "finish"),
         transition_of("fail", ["queued", "running"], "failed", (SYSTEM,), "record the failure of"),
+        transition_of("release", ["finished"], None, STAFF, "release the quarantine of"),
         transition_of("cancel", ["uploaded", "stopped", "failed"], "cancelled", STAFF),
     ],
     initial="uploaded",

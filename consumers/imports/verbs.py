@@ -1,0 +1,278 @@
+"""What people do with an import: upload, start, stop, resume, cancel; release and inform.
+
+The work itself is done by `consumers.imports.runner`, which the verbs only make due.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import BinaryIO, Final
+
+from django.db import transaction
+
+from clients.instructions import cover
+from clients.models import Client, Instruction
+from clients.recording import recorded
+from consumers import mapping as mappings
+from consumers import readers, sensitive
+from consumers.imports import quarantine, source
+from consumers.imports.models import ImportJob, RememberedMapping, SensitiveIncident
+from consumers.mapping import Mapping
+from consumers.readers import FileFormat
+from portal import outbox
+from portal.cases.verbs import record_verb, transition
+from portal.errors import Refused
+from portal.models import User
+from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, SYSTEM, check_role
+from portal.tasks import hint_task
+from portal.uploads import SealedUpload
+
+DISCARD_MESSAGE: Final = "import.discard"
+SAMPLE_ROWS: Final = 5
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file's beginning says. `samples` are shapes, "xxxxx 99", cell by cell; no value is in them.
+
+    `refused` is column -> the sentence why it is never read; `mapping` is what was confirmed for this client
+    the last time (`is_remembered`), or what the names of the columns suggest.
+    """
+
+    file: FileFormat
+    refused: dict[str, str]
+    samples: list[list[str]]
+    mapping: Mapping
+    is_remembered: bool
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names of the columns, in the file's order."""
+        return self.file.headers
+
+
+# ------------------------------------------------------------------------------------ upload and look
+
+
+def check_can_import(client: Client, by: User) -> None:
+    """Raise Refused unless `by` may import files of `client`."""
+    check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER, SYSTEM)
+    ImportJob(client=client).check_reach(by)
+    if client.ended_at is not None:
+        raise Refused("All processing for this client has ended.", code="client_ended")
+
+
+def create_import(
+    *,
+    client: Client,
+    kind: str,
+    upload: SealedUpload | BinaryIO,
+    by: User,
+    now: datetime,
+    name: str = "",
+    channel: str = "portal",
+    received_at: datetime | None = None,
+) -> ImportJob:
+    """Keep a client's file, sealed, as a new import in the state "uploaded".
+
+    `upload` may be a plain stream as well (of the command line), which is sealed while it is read. Raises
+    Refused; a file that is empty, binary or without a header is refused here and not kept, one in another
+    encoding is kept, because `start_import` can be told the encoding.
+    """
+    check_can_import(client, by)
+    if kind not in ImportJob.Kind.values:
+        raise Refused("Choose what the file holds.", code="kind")
+    job = ImportJob(client=client, kind=kind, channel=channel, received_at=received_at or now)
+    try:
+        source.keep(job, upload, name or str(getattr(upload, "name", "") or ""))
+        with source.open_source(job) as stream:
+            _check_readable(stream)
+            job.file_digest = source.keyed_digest(job, stream)
+        with transaction.atomic():
+            job.open_case(by=by, now=now)
+            job.save(force_insert=True)
+            record_verb(job, "create", by=by, now=now)
+    except BaseException:
+        source.remove(job)
+        raise
+    return job
+
+
+def _check_readable(stream: BinaryIO) -> None:
+    try:
+        source.inspect(stream)
+    except readers.FileRefused as refusal:
+        if refusal.code != "encoding":
+            raise
+
+
+def columns(job: ImportJob, *, encoding: str = "utf-8") -> Inspection:
+    """Look into the file's beginning. Raises `FileRefused` where it cannot be read so."""
+    with source.open_source(job) as stream:
+        file = source.inspect(stream, encoding)
+        refused = sensitive.refused_columns(file.headers)
+        samples = [
+            [
+                "" if header in refused else source.shape(cell)
+                for header, cell in zip(file.headers, row.values)
+            ]
+            for row in islice(readers.read(stream, file), SAMPLE_ROWS)
+        ]
+    remembered = _remembered(job, file)
+    return Inspection(
+        file,
+        {header: sensitive.REASONS[reason] for header, reason in refused.items()},
+        samples,
+        remembered
+        or mappings.suggest(file.headers, country=job.client.default_country, kind=job.kind),
+        remembered is not None,
+    )
+
+
+def _remembered(job: ImportJob, file: FileFormat) -> Mapping | None:
+    stored = RememberedMapping.objects.filter(client_id=job.client_id, kind=job.kind).first()
+    if stored is None:
+        return None
+    found = Mapping.from_json(stored.mapping)
+    return found if not mappings.problems(found, file.headers) else None
+
+
+# ------------------------------------------------------------------------------------ start and steer
+
+
+def start_import(
+    job: ImportJob, *, mapping: Mapping, by: User, now: datetime, encoding: str = "utf-8"
+) -> None:
+    """Let the import run with `mapping`, under the client's instruction to process (R1). Raises Refused."""
+    with source.open_source(job) as stream:
+        file = source.inspect(stream, encoding)
+    with transition(job, "start", by=by, now=now) as locked:
+        if mapping.kind != locked.kind:
+            raise Refused("This mapping is for another kind of file.", code="mapping")
+        mappings.check(mapping, file.headers)
+        locked.instruction = _instruction(locked, by, now)
+        locked.mapping = mapping.to_json() | {"encoding": encoding}
+        locked.refused_columns = sensitive.refused_columns(file.headers)
+        _remember(locked, mapping, now)
+        _make_due(locked, now)
+
+
+def _instruction(job: ImportJob, by: User, now: datetime) -> Instruction:
+    found = cover.instruction_in_force(job.client_id, Instruction.Kind.PROCESSING, now)
+    if found is None:
+        raise Refused(
+            "The client has given no instruction to process that is in force. "
+            "Log one and have it approved.",
+            code="no_instruction",
+        )
+    cover.begin(found, case=job, by=by, now=now)
+    return found
+
+
+def _remember(job: ImportJob, mapping: Mapping, now: datetime) -> None:
+    RememberedMapping.objects.update_or_create(
+        client_id=job.client_id,
+        kind=job.kind,
+        defaults={"mapping": mapping.to_json(), "updated_at": now},
+    )
+
+
+def _make_due(job: ImportJob, now: datetime) -> None:
+    job.work_due, job.next_attempt_at = True, now
+    job.stop_requested, job.attempts, job.last_fault = False, 0, ""
+    transaction.on_commit(_hint)
+
+
+def _hint() -> None:
+    from consumers.tasks import long_run_imports
+
+    hint_task(long_run_imports)
+
+
+def stop_import(job: ImportJob, *, by: User, now: datetime) -> None:
+    """Stop after the batch that is being written; what is in stays in, and `resume_import` goes on from there."""
+    with transition(job, "stop", by=by, now=now) as locked:
+        locked.work_due, locked.stop_requested = False, True
+        _take_from_worker(locked)
+
+
+def _take_from_worker(job: ImportJob) -> None:
+    """Whoever holds the work finds a higher token at its next batch, and writes nothing any more."""
+    job.lease_token += 1
+    job.lease_until = None
+
+
+def resume_import(job: ImportJob, *, by: User, now: datetime) -> None:
+    """Go on after the last batch that was written."""
+    with transition(job, "resume", by=by, now=now) as locked:
+        _make_due(locked, now)
+
+
+def cancel_import(job: ImportJob, *, by: User, now: datetime) -> None:
+    """Give the import up: its file is removed and its key shredded. What is in stays in."""
+    with transition(job, "cancel", by=by, now=now) as locked:
+        locked.work_due = False
+        _take_from_worker(locked)
+        if locked.instruction is not None:
+            cover.release(locked.instruction, case=locked, by=by, now=now)
+        outbox.put(DISCARD_MESSAGE, locked.pk, now=now)
+
+
+# -------------------------------------------------------------------------- quarantine and incidents
+
+
+def release_quarantine(job: ImportJob, *, by: User, now: datetime) -> int:
+    """Load the quarantined purchases and web events whose customer is known by now; returns how many.
+
+    The others stay. Raises Refused where none can be released.
+    """
+    counts: dict[str, int] = {}
+    with transition(job, "release", by=by, now=now, counts=counts) as locked:
+        released = quarantine.release(locked, now)
+        counts.update({outcome: number for outcome, number in released.items() if number})
+        if not any(released.values()):
+            raise Refused(
+                "None of the customers of these rows is known yet. Import the customers first.",
+                code="nothing_to_release",
+            )
+    return sum(released.values())
+
+
+def inform_client(incident: SensitiveIncident, *, by: User, now: datetime) -> None:
+    """Record that the client was informed of sensitive data that it sent (document 19)."""
+    with recorded(
+        "incident.inform",
+        by=by,
+        now=now,
+        object_kind="consumers.sensitiveincident",
+        object_id=incident.pk,
+        client_id=incident.client_id,
+    ):
+        check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER)
+        locked = SensitiveIncident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
+        locked.job.check_reach(by)
+        if locked.client_informed_at is not None:
+            raise Refused("The client was informed already.", code="already_informed")
+        locked.client_informed_at, locked.client_informed_by = now, by
+        locked.save(update_fields=["client_informed_at", "client_informed_by"])
+    incident.client_informed_at, incident.client_informed_by = now, by
+
+
+FAULTS: Final = {
+    "encoding": "The file is not in the encoding that was chosen. Cancel, and upload it saved as UTF-8.",
+    "nul": "The file holds NUL bytes: it is no text file. Cancel, and upload it as CSV in UTF-8.",
+    "cell_too_long": "A cell or a line is too long; perhaps a quotation mark is not closed.",
+    "file_missing": "The sealed file is missing. Cancel, and upload it again.",
+    "changed": "The file is shorter than it was. Cancel, and upload it again.",
+    "no_longer_effective": "The client's instruction is over. Log a new one, then start a new import.",
+    "not_in_effect": "The client's instruction is not in effect any more. Resume once it is again.",
+}
+
+
+def fault(job: ImportJob) -> str:
+    """Why the import failed or pauses, in a sentence; "" where nothing is wrong."""
+    if not job.last_fault:
+        return ""
+    return FAULTS.get(
+        job.last_fault.partition(":")[0], f"Something went wrong ({job.last_fault}). Resume it."
+    )
