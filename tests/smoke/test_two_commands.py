@@ -10,6 +10,7 @@ import pytest
 
 from portal import embedded
 from portal.embedded_place import server_account
+from requests.demo import PASSWORD
 from tests.smoke.person import ROOT, Person, copy_clone, free_port, system_python
 
 pytestmark = [
@@ -18,11 +19,6 @@ pytestmark = [
         not Path("/proc/self/environ").exists(), reason="processes are found in /proc"
     ),
 ]
-
-_ADD_ALICE = """
-from portal.models import User
-User.objects.create_user("smoke-alice", password="a long pass phrase", is_staff=True)
-"""
 
 
 @pytest.fixture
@@ -63,8 +59,8 @@ def stay(person: Person) -> None:
     """Work a while: start, log in, stop; start, cut the power, start, and find everything again."""
     said = person.start()
     assert f"The portal is ready: {person.site}/" in said
-    person.manage("shell", "--no-imports", "-c", _ADD_ALICE)
-    person.log_in("smoke-alice", "a long pass phrase")
+    assert "olivia" in said
+    person.log_in("olivia", PASSWORD)
 
     said = person.press_ctrl_c()
     assert "Traceback" not in said
@@ -76,7 +72,7 @@ def stay(person: Person) -> None:
     person.pull_the_plug()
 
     person.start()
-    person.log_in("smoke-alice", "a long pass phrase")
+    person.log_in("olivia", PASSWORD)
     assert "Traceback" not in person.press_ctrl_c()
     person.wait_until_gone()
 
