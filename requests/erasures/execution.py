@@ -34,6 +34,7 @@ from portal.work import LeaseLost, StopRequested, claim, fence, give_back, renew
 from requests.erasures import recipients, sweep, tokens
 from requests.erasures.certificate import certify
 from requests.erasures.models import Erasure, ErasureSubject
+from requests.erasures.replay import keep_tokens
 from requests.erasures.verbs import case_key, holds_on, matched_ids
 
 BATCH = 5_000
@@ -129,6 +130,7 @@ def _start(work: Erasure, clock: Clock) -> None:
         now=now,
         case_id=work.pk,
     )
+    keep_tokens(work)
     with _moving(work, "claim", now) as locked:
         locked.counts, locked.progress_done = {}, 0
         locked.progress_total = len(matched_ids(locked)) * 3
