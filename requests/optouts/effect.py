@@ -131,13 +131,13 @@ def covering(
     return [row["case_id"] for row in rows]
 
 
-def mail_is_stopped(opt_out: OptOut, tokens: Sequence[Digest]) -> bool:
-    """Whether an earlier opt-out has stopped mail to the address already, with a tail of its own.
+def stopping_mail(opt_out: OptOut, tokens: Sequence[Digest]) -> list[UUID]:
+    """Other opt-outs, oldest first, that stop mail to the address, the first of which has the tail.
 
     A second one must not begin six new months, in which a catalog could come that was stopped before.
     """
-    earlier = covering(opt_out.client_id, tokens, MarketingChannel.MAIL, opt_out.brand_id)
-    return any(case_id != opt_out.pk for case_id in earlier)
+    found = covering(opt_out.client_id, tokens, MarketingChannel.MAIL, opt_out.brand_id)
+    return [case_id for case_id in found if case_id != opt_out.pk]
 
 
 # --------------------------------------------------------------------------------------- consumers

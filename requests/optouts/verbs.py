@@ -151,10 +151,10 @@ def lift(
     """Lift an opt-out on dated opt-in evidence and the client's instruction (R26).
 
     Its own tokens go; those of other opt-outs of the address and of erasures stay. Preferences turn to opted
-    in as of the evidence where nothing else keeps the person out. A catalog suppression is lifted with it,
-    unless another opt-out goes on to stop mail to the address.
+    in as of the evidence where nothing else keeps the person out. A catalog suppression is lifted with it, or
+    goes on under another opt-out that stops mail to the address.
     """
-    from requests.suppressions.verbs import lift_with
+    from requests.suppressions.verbs import end_with
 
     counts: dict[str, int] = {}
     with transition(opt_out, "lift", by=by, now=now, counts=counts) as locked:
@@ -164,9 +164,8 @@ def lift(
         _attach(locked, evidence, by=by, now=now)
         locked.lifted_at, locked.opted_in_at = now, opted_in_at
         locked.lift_instruction = instruction
-        counts.update(_release(locked, opted_in_at, by=by, now=now))
-        if not counts["mail_still_stopped"]:
-            lift_with(locked, by=by, now=now)
+        others = _release(locked, opted_in_at, counts, by=by, now=now)
+        end_with(locked, others, by=by, now=now)
         finish(instruction, case=locked, by=by, now=now)
 
 
@@ -220,7 +219,7 @@ def _suppress(
         counts["tokens"] = effect.write_tokens(locked, tokens, now=now)
         counts["people"] = len(people)
         counts["preferences"] = effect.opt_out_consumers(locked, people, by=by, now=now)
-        if row.marketing_channel in ("", "mail") and not effect.mail_is_stopped(locked, tokens):
+        if row.marketing_channel in ("", "mail") and not effect.stopping_mail(locked, tokens):
             begin_for(locked, by=by, now=now)
     return repeats
 
@@ -231,17 +230,22 @@ def _match(people: int) -> str:
     return OptOut.Match.ONE if people == 1 else OptOut.Match.SEVERAL
 
 
-def _release(row: OptOut, opted_in_at: datetime, *, by: User, now: datetime) -> dict[str, int]:
+def _release(
+    row: OptOut, opted_in_at: datetime, counts: dict[str, int], *, by: User, now: datetime
+) -> list[UUID]:
+    """Undo the effect of an opt-out. Returns the opt-outs that go on to stop mail to its address."""
     address = address_of(row)
     if address is None:
-        return {"tokens": effect.remove_tokens(row), "preferences": 0, "mail_still_stopped": 0}
+        counts["tokens"] = effect.remove_tokens(row)
+        return []
     tokens = effect.tokens_of(row.client_id, address)
     effect.hold_address(tokens)
-    removed = effect.remove_tokens(row)
-    stopped = int(effect.mail_is_stopped(row, tokens))
+    counts["tokens"] = effect.remove_tokens(row)
     people = effect.matching_consumers(row.client_id, address)
-    turned = effect.opt_in_consumers(row, people, opted_in_at=opted_in_at, by=by, now=now)
-    return {"tokens": removed, "preferences": turned, "mail_still_stopped": stopped}
+    counts["preferences"] = effect.opt_in_consumers(
+        row, people, opted_in_at=opted_in_at, by=by, now=now
+    )
+    return effect.stopping_mail(row, tokens)
 
 
 def _attach(row: OptOut, evidence: Evidence, *, by: User, now: datetime) -> None:

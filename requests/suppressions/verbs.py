@@ -3,7 +3,9 @@
 The six months and the tail are here; that the person is kept out for good is the opt-out's tokens (R31).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -112,11 +114,22 @@ def note_violation(suppression: CatalogSuppression, *, text: str, by: User, now:
         locked.has_violation = True
 
 
-def lift_with(opt_out: OptOut, *, by: User, now: datetime) -> None:
-    """Lift the catalog suppression of an opt-out that is being lifted, if it has one."""
-    row = CatalogSuppression.objects.filter(
-        client_id=opt_out.client_id, opt_out_id=opt_out.pk
-    ).first()
-    if row is not None and row.TABLE.permits("lift", row.state):
+def end_with(opt_out: OptOut, others: Sequence[UUID], *, by: User, now: datetime) -> None:
+    """Lift the catalog suppression of an opt-out that is being lifted, if it has one.
+
+    Where `others`, oldest first, go on to stop mail to the address, it goes on under the first of them.
+    """
+    row = (
+        CatalogSuppression.objects.select_for_update(of=("self",))
+        .filter(client_id=opt_out.client_id, opt_out_id=opt_out.pk)
+        .first()
+    )
+    if row is None:
+        return
+    taken = CatalogSuppression.objects.filter(client_id=opt_out.client_id, opt_out_id__in=others)
+    if others and not taken.exists():
+        CatalogSuppression.objects.filter(pk=row.pk).update(opt_out_id=others[0])
+        record_verb(row, "hand_over", by=by, now=now)
+    elif row.TABLE.permits("lift", row.state):
         with transition(row, "lift", by=by, now=now):
             pass
