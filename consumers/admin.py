@@ -10,6 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from consumers.forms import RevealForm
+from consumers.imports import admin as imports_admin  # noqa: F401  (registers it)
 from consumers.models import Consumer, Preference, Purchase, SuppressionToken, WebEvent
 from consumers.profile import ATTRIBUTES, Profile, masked
 from consumers.related import related_to

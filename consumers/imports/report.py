@@ -1,0 +1,162 @@
+"""What an import's result says: reasons as sentences, their totals, and the file of problem rows.
+
+Invariants: nothing here opens a sealed value; a cell of the file never begins a formula, because it will be
+opened in a spreadsheet (names of columns are the client's).
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Count, Min
+
+from consumers import sensitive
+from consumers.imports.forms import attribute_name
+from consumers.imports.models import ImportJob, ImportRow, SensitiveIncident
+
+OUTCOME_NAMES: Final[Mapping[str, str]] = {
+    "accepted": "Accepted",
+    "updated": "Updated",
+    "unchanged": "Unchanged",
+    "suppressed": "Suppressed",
+    "quarantined": "Quarantined",
+    "refused": "Refused",
+}
+OUTCOME_HINTS: Final[Mapping[str, str]] = {
+    "accepted": "new here",
+    "updated": "known, and changed",
+    "unchanged": "known, and the same",
+    "suppressed": "kept out, as this person asked",
+    "quarantined": "kept sealed until somebody decides",
+    "refused": "not taken in, nothing of it kept",
+}
+KEPT: Final = tuple(OUTCOME_NAMES)
+"""The names of the outcomes, which are those of the columns that count them."""
+_WHOLE: Final[Mapping[str, str]] = {
+    "no_identifier": "Nothing in the row tells who it is about",
+    "sensitive.card": "Holds what looks like a payment card number",
+    "sensitive.ssn": "Holds what looks like a social security number",
+    "row.too_few_cells": "Has fewer cells than the header",
+    "row.too_many_cells": "Has more cells than the header",
+    "row.syntax": "Cannot be read as a row",
+    "row.unknown_name": "Has a name that the first rows do not have",
+    "row.nested": "Holds a list where a value is expected",
+    "row.encoding": "Holds bytes that are not in the file's encoding",
+    "row.cell_too_long": "Has a cell that is too long",
+}
+_PARTS: Final[Mapping[str, str]] = {
+    "syntax": "cannot be read",
+    "too_long": "is too long",
+    "impossible": "is a day that does not exist",
+    "too_early": "lies too far back",
+    "future": "lies in the future",
+    "two_digit_year": "has a year of two digits",
+    "unknown": "is not known",
+    "shape": "does not have its country's form",
+    "invalid": "is no number in use",
+    "one_line": "cannot be taken apart",
+    "missing": "is missing",
+}
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Rows of one outcome that share a reason and a column."""
+
+    outcome: str
+    code: str
+    column: str
+    rows: int
+    first_row: int
+
+    @property
+    def outcome_name(self) -> str:
+        return OUTCOME_NAMES.get(self.outcome, self.outcome)
+
+    @property
+    def sentence(self) -> str:
+        return say(self.code)
+
+
+def say(code: str) -> str:
+    """A reason's code as staff read it. A code that is not known here is shown in its own words."""
+    if code in _WHOLE:
+        return _WHOLE[code]
+    subject, dot, part = code.rpartition(".")
+    if dot and part in _PARTS:
+        return f"{attribute_name(subject)} {_PARTS[part]}"
+    return code.replace("_", " ").replace(".", ": ").capitalize()
+
+
+def counted(job: ImportJob) -> list[dict[str, Any]]:
+    """The six outcomes with their numbers, which add up to the rows read."""
+    return [
+        {
+            "code": code,
+            "name": OUTCOME_NAMES[code],
+            "hint": OUTCOME_HINTS[code],
+            "rows": rows,
+            "shown": f"{rows:,}",
+        }
+        for code, rows in job.counts.items()
+    ]
+
+
+def warned(job: ImportJob) -> list[tuple[str, int]]:
+    """What was left out of rows that went in: sentence and number of rows, the most frequent first."""
+    return sorted(((say(c), n) for c, n in job.warnings.items()), key=lambda one: (-one[1], one[0]))
+
+
+def reasons(job: ImportJob) -> list[Reason]:
+    """Why rows did not simply go in, the most frequent first. One scan of the job's own rows."""
+    grouped = (
+        ImportRow.objects.filter(client_id=job.client_id, job=job)
+        .values("outcome", "reason", "column")
+        .annotate(rows=Count("id"), first_row=Min("row_number"))
+        .order_by("-rows", "first_row")
+    )
+    return [
+        Reason(row["outcome"], row["reason"], row["column"], row["rows"], row["first_row"])
+        for row in grouped[:200]
+    ]
+
+
+def incident_name(incident: SensitiveIncident) -> str:
+    """What was sent, in words: of a value, its form; of a column, the reason of its refusal."""
+    if incident.place == SensitiveIncident.Place.COLUMN:
+        return sensitive.REASONS.get(incident.kind, incident.kind)
+    return {"card": "A payment card number", "ssn": "A social security number"}.get(
+        incident.kind, incident.kind
+    )
+
+
+def harmless(cell: str) -> str:
+    """The text of a cell so that no spreadsheet takes it for a formula (CWE-1236)."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+class _Line:
+    """What `csv` writes to: it hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def problem_lines(job: ImportJob) -> Iterator[str]:
+    """The lines of a CSV file: row number, outcome, reason, column; read from the database as it goes."""
+    rows = (
+        ImportRow.objects.filter(client_id=job.client_id, job=job)
+        .order_by("row_number")
+        .values_list("row_number", "outcome", "reason", "column")
+    )
+    return _lines(rows.iterator(chunk_size=2_000))
+
+
+def _lines(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield writer.writerow(["row", "outcome", "reason", "column", "in words"])
+    for number, outcome, reason, column in rows:
+        cells = (outcome, reason, column, say(reason))
+        yield writer.writerow([str(number), *map(harmless, cells)])
