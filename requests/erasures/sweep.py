@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import orjson
 from ahocorasick_rs import BytesAhoCorasick
@@ -34,10 +34,11 @@ CHUNK = 1 << 20
 LEFT_OUT: Mapping[str, str] = {
     "contenttypes.ContentType": "the names of our own tables",
     "auth.Permission": "the names of our own permissions",
+    "sessions.Session.session_key": "drawn at random, and a way in for whoever reads it",
     "vault.KeyTree": "in the vault's database: counters",
     "vault.KeyPage": "in the vault's database: keys, sealed",
 }
-"""Tables that are not read, with the reason. The bookkeeping of migrations has no model and holds the names
+"""Tables and columns that are not read, with the reason. The bookkeeping of migrations has no model and holds the names
 of our own files."""
 
 Progress = Callable[[str], object]
@@ -57,7 +58,7 @@ def values_of(profile: Profile) -> list[str]:
     given, surname = profile.given_name or "", profile.surname or ""
     telephone, street = profile.telephone or "", profile.street or ""
     values = {profile.email or "", telephone, _national(telephone), profile.external_id or ""}
-    if given and surname:
+    if given and surname and len(given) + len(surname) >= SHORTEST:
         values |= {f"{given} {surname}", f"{surname} {given}", f"{surname}, {given}"}
     if surname and profile.birthday:
         values |= {f"{surname}{gap}{profile.birthday}" for gap in (" ", ", ", ",")}
@@ -75,15 +76,16 @@ def forms(value: str) -> set[bytes]:
 
     Ten digits are looked for with the usual separators of a telephone number too.
     """
-    written = {value, value.lower(), value.upper(), value.title()}
+    # Bytes can only be lowered where they are ASCII; other letters are looked for in both cases.
+    written = {value} if value.isascii() else {value.lower(), value.upper(), value.title()}
     if len(value) == 10 and value.isdecimal() and value.isascii():
         area, exchange, line = value[:3], value[3:6], value[6:]
         written |= {f"{area}{gap}{exchange}{gap}{line}" for gap in "-. "}
         written |= {f"({area}) {exchange}-{line}", f"1{value}"}
     found = set()
     for text in written:
-        found |= {text, quote(text), json.dumps(text)[1:-1], orjson.dumps(text)[1:-1].decode()}
-    # Bytes can only be lowered where they are ASCII; the other letters are there in both cases.
+        found |= {text, quote(text), quote_plus(text)}
+        found |= {json.dumps(text)[1:-1], orjson.dumps(text)[1:-1].decode()}
     return {text.encode().lower() for text in found}
 
 
@@ -170,7 +172,8 @@ def tables() -> Iterator[tuple[type[models.Model], list[str]]]:
 def _is_searched(model: type[models.Model], field: "models.Field[Any, Any]") -> bool:
     declared = declaration(field)
     is_staff = declared is not None and Category.STAFF in declared.categories
-    return model._meta.label not in LEFT_OUT and not is_staff
+    label = model._meta.label
+    return not is_staff and LEFT_OUT.keys().isdisjoint({label, f"{label}.{field.name}"})
 
 
 Row = tuple[Any, ...]
@@ -225,7 +228,7 @@ def _in_sessions(
     progress(model._meta.db_table)
     for session in Session.objects.iterator(chunk_size=PAGE):
         data = session.get_decoded()
-        if finder.is_in(_lowered(data)):
+        if finder.is_in(_lowered(data)) or finder.is_in(_lowered(session.session_data)):
             user = data.get("_auth_user_id", "nobody")
             yield Hit(model._meta.db_table, "session_data", f"session of user {user}")
 
