@@ -62,11 +62,9 @@ def _compile(
         font_paths=_fonts(),
         sys_inputs={"data": orjson.dumps(dict(data)).decode()},
     )
-    # The wheel takes a fixed offset only, not a zone by its name.
-    stamp = None if made_at is None else made_at.astimezone(UTC)
-    pdf = compiler.compile(
-        format="pdf", pdf_standards=standards, pdf_tags=True, timestamp=stamp or datetime.now(UTC)
-    )
+    # The wheel takes whole seconds at a fixed offset only, not a zone by its name.
+    stamp = (made_at or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    pdf = compiler.compile(format="pdf", pdf_standards=standards, pdf_tags=True, timestamp=stamp)
     if not isinstance(pdf, bytes):
         raise LetterFailed(f"The letter {template} gave no document.")
     return pdf
