@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 
-from portal.personal import personal_fields, subject_column, subject_models
+from consumers.eraser import QUARANTINED
+from consumers.models import ImportRow
+from portal.personal import Fate, personal_fields, subject_column, subject_models
 
 
 @dataclass(frozen=True)
@@ -23,38 +24,39 @@ class Line:
 
 
 def preview(client_id: UUID, consumer_ids: Sequence[UUID]) -> list[Line]:
-    """Every personal field of these people, with the number of rows that hold a value now."""
+    """Every personal field of these people, with the number of rows that hold a value now.
+
+    One query a table, for one person or for 100,000. What goes comes before what stays, which has its reason.
+    """
     ids = list(consumer_ids)
     lines = []
     for model in subject_models():
-        declared = personal_fields(model)
-        counts = _filled(model, [str(field.column) for field, _ in declared], client_id, ids)
-        lines += [
-            Line(
-                table=str(model._meta.verbose_name),
-                field=field.name.replace("_", " "),
-                categories=", ".join(declaration.categories),
-                fate=declaration.fate.value,
-                rows=rows,
-                reason=declaration.reason,
-            )
-            for (field, declaration), rows in zip(declared, counts, strict=True)
-            if rows
-        ]
-    return lines
+        where = f'client_id = %s AND "{subject_column(model)}" = ANY(%s)'
+        lines += _lines(model, where, [client_id, ids])
+    # A quarantined row names nobody; it is found by its digest, as the eraser does.
+    lines += _lines(ImportRow, QUARANTINED, [client_id, client_id, ids])
+    return sorted(lines, key=lambda line: line.fate == Fate.KEEP)
 
 
-def _filled(
-    model: type[models.Model], columns: list[str], client_id: UUID, ids: list[UUID]
-) -> list[Any]:
-    """How many of the people's rows hold a value in each column; one query a table."""
-    if not columns:
+def _lines(
+    model: type[models.Model], where: str, parameters: Sequence[UUID | list[UUID]]
+) -> list[Line]:
+    declared = personal_fields(model)
+    if not declared:
         return []
-    counted = ", ".join(f'count("{column}")' for column in columns)
+    counted = ", ".join(f'count("{field.column}")' for field, _ in declared)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f'SELECT {counted} FROM "{model._meta.db_table}"'
-            f' WHERE client_id = %s AND "{subject_column(model)}" = ANY(%s)',
-            [client_id, ids],
+        cursor.execute(f'SELECT {counted} FROM "{model._meta.db_table}" WHERE {where}', parameters)
+        counts: tuple[int, ...] = cursor.fetchone()
+    return [
+        Line(
+            table=str(model._meta.verbose_name),
+            field=field.name.replace("_", " "),
+            categories=", ".join(declaration.categories),
+            fate=declaration.fate.value,
+            rows=rows,
+            reason=declaration.reason,
         )
-        return list(cursor.fetchone())
+        for (field, declaration), rows in zip(declared, counts, strict=True)
+        if rows
+    ]
