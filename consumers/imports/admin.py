@@ -73,14 +73,14 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
         return job.rows_read
 
     def facts(self, request: HttpRequest, case: ImportJob) -> list[tuple[str, Any]]:
-        counts = ((report.OUTCOME_NAMES[code], rows) for code, rows in case.counts.items())
         return [
             ("Holds", case.get_kind_display()),
             ("Under the instruction", case.instruction or "None yet"),
-            ("Rows read", case.rows_read),
-            *counts,
             ("Columns refused", ", ".join(sorted(case.refused_columns)) or "None"),
         ]
+
+    def case_context(self, request: HttpRequest, case: ImportJob) -> dict[str, Any]:
+        return {"counts": report.counted(case)}
 
 
 @admin.register(SensitiveIncident)

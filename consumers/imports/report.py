@@ -27,13 +27,18 @@ OUTCOME_HINTS: Final[Mapping[str, str]] = {
     "accepted": "new here",
     "updated": "known, and changed",
     "unchanged": "known, and the same",
-    "suppressed": "kept out, as this person asked",
-    "quarantined": "kept sealed until somebody decides",
-    "refused": "not taken in, nothing of it kept",
+    "suppressed": "opted out, so kept out",
+    "quarantined": "sealed until the customer is known",
+    "refused": "nothing of it was kept",
 }
 KEPT: Final = tuple(OUTCOME_NAMES)
 """The names of the outcomes, which are those of the columns that count them."""
 _WHOLE: Final[Mapping[str, str]] = {
+    "erased": "This person was erased and does not come back",
+    "opt_out": "This person opted out",
+    "client": "Left out on the client's instruction",
+    "deceased": "This person is deceased",
+    "unknown_person": "The customer is not known yet",
     "no_identifier": "Nothing in the row tells who it is about",
     "sensitive.card": "Holds what looks like a payment card number",
     "sensitive.ssn": "Holds what looks like a social security number",
@@ -98,7 +103,6 @@ def counted(job: ImportJob) -> list[dict[str, Any]]:
             "name": OUTCOME_NAMES[code],
             "hint": OUTCOME_HINTS[code],
             "rows": rows,
-            "shown": f"{rows:,}",
         }
         for code, rows in job.counts.items()
     ]

@@ -243,7 +243,6 @@ def _standing(job: ImportJob) -> dict[str, Any]:
     return {
         "job": job,
         "is_live": job.state in LIVE,
-        "rows_read": f"{job.rows_read:,}",
         "counts": report.counted(job),
         "warnings": report.warned(job),
     }
