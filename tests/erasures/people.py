@@ -67,8 +67,10 @@ def person(number: int) -> Profile:
     )
 
 
-def load(client: Client, profiles: list[Profile], *, now: datetime) -> list[Consumer]:
-    """Seal `profiles` as consumers, each with history, two purchases, a web event and a preference."""
+def load(
+    client: Client, profiles: list[Profile], *, now: datetime, web_events: int = 1
+) -> list[Consumer]:
+    """Seal `profiles` as consumers, each with history, two purchases, web events and a preference."""
     refs = vault.allocate(client.pk, len(profiles))
     keys = vault.keys(client.pk, refs)
     indexer = vault.indexer(client.pk)
@@ -93,13 +95,17 @@ def load(client: Client, profiles: list[Profile], *, now: datetime) -> list[Cons
         ]
     Consumer.objects.bulk_create(consumers)
     Consumer.history.bulk_history_create(consumers, default_date=now)
-    BlindIndex.objects.bulk_create(digests)
-    _facts(client.pk, consumers, keys, now)
+    BlindIndex.objects.bulk_create(digests, batch_size=5_000)
+    _facts(client.pk, consumers, keys, now, web_events)
     return consumers
 
 
 def _facts(
-    client_id: UUID, consumers: list[Consumer], keys: dict[vault.KeyRef, bytes], now: datetime
+    client_id: UUID,
+    consumers: list[Consumer],
+    keys: dict[vault.KeyRef, bytes],
+    now: datetime,
+    web_events: int,
 ) -> None:
     purchases, events, preferences = [], [], []
     for consumer in consumers:
@@ -118,14 +124,19 @@ def _facts(
                     fingerprint=pk.bytes,
                 )
             )
-        events.append(
-            WebEvent(
-                client_id=client_id,
-                consumer_id=consumer.pk,
-                sealed=b"sealed",
-                fingerprint=consumer.pk.bytes,
+        for _ in range(web_events):
+            pk = new_id()
+            events.append(
+                WebEvent(
+                    id=pk,
+                    client_id=client_id,
+                    consumer_id=consumer.pk,
+                    sealed=vault.seal(
+                        key, b"{}", purpose="consumers.webevent", client_id=client_id, owner_id=pk
+                    ),
+                    fingerprint=pk.bytes,
+                )
             )
-        )
         preferences.append(
             Preference(
                 client_id=client_id,
@@ -136,8 +147,8 @@ def _facts(
                 source="IM-2026-000001",
             )
         )
-    Purchase.objects.bulk_create(purchases)
-    WebEvent.objects.bulk_create(events)
+    Purchase.objects.bulk_create(purchases, batch_size=5_000)
+    WebEvent.objects.bulk_create(events, batch_size=5_000)
     Preference.objects.bulk_create(preferences)
     Preference.history.bulk_history_create(preferences, default_date=now)
 
