@@ -11,3 +11,4 @@ class ConsumersConfig(AppConfig):
 
     def ready(self) -> None:
         from consumers import startpage  # noqa: F401  (offers the pages of this room)
+        from consumers.imports import quarantine, runner  # noqa: F401  (handle the outbox)

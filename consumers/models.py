@@ -1,6 +1,12 @@
 """The app's models, in one place for Django and for other apps."""
 
-from consumers.imports.models import ImportJob, ImportRow, RememberedMapping, SensitiveIncident
+from consumers.imports.models import (
+    ImportJob,
+    ImportOccurrence,
+    ImportRow,
+    RememberedMapping,
+    SensitiveIncident,
+)
 from consumers.subjects import (
     BlindIndex,
     Consumer,
@@ -16,6 +22,7 @@ __all__ = [
     "BlindIndex",
     "Consumer",
     "ImportJob",
+    "ImportOccurrence",
     "ImportRow",
     "LegalHold",
     "MarketingChannel",

@@ -164,6 +164,30 @@ class ImportRow(SealedRow):
         return f"row {self.row_number} of {self.job}"
 
 
+class ImportOccurrence(models.Model):
+    """How often an import has met the same purchase or web event so far; gone when the import ends.
+
+    The table is an ordinary one and not UNLOGGED: a count that a crash of the database lost would make the
+    resumed import take a second equal purchase for the first.
+    """
+
+    pk = models.CompositePrimaryKey("client_id", "job_id", "base")
+    client_id = plain(models.UUIDField())
+    job_id = plain(models.UUIDField())
+    base = personal(
+        models.BinaryField(max_length=16),
+        Category.PURCHASES,
+        fate=Fate.KEEP,
+        label="user.behavior.purchase_history",
+        reason="a keyed digest with no link to the person; deleted when its import ends",
+        sealed=True,
+    )
+    seen = plain(models.IntegerField())
+
+    def __str__(self) -> str:
+        return f"count of import {self.job_id}"
+
+
 class SensitiveIncident(models.Model):
     """Sensitive data that a client sent although we never accept it (R49, R50; document 19)."""
 

@@ -15,7 +15,7 @@ from clients.models import Client, Instruction
 from clients.recording import recorded
 from consumers import mapping as mappings
 from consumers import readers, sensitive
-from consumers.imports import quarantine, source
+from consumers.imports import quarantine, source, staging
 from consumers.imports.models import ImportJob, RememberedMapping, SensitiveIncident
 from consumers.mapping import Mapping
 from consumers.readers import FileFormat
@@ -114,7 +114,7 @@ def columns(job: ImportJob, *, encoding: str = "utf-8") -> Inspection:
         samples = [
             [
                 "" if header in refused else source.shape(cell)
-                for header, cell in zip(file.headers, row.values)
+                for header, cell in zip(file.headers, row.values, strict=False)
             ]
             for row in islice(readers.read(stream, file), SAMPLE_ROWS)
         ]
@@ -213,6 +213,7 @@ def cancel_import(job: ImportJob, *, by: User, now: datetime) -> None:
     with transition(job, "cancel", by=by, now=now) as locked:
         locked.work_due = False
         _take_from_worker(locked)
+        staging.forget_occurrences(locked)
         if locked.instruction is not None:
             cover.release(locked.instruction, case=locked, by=by, now=now)
         outbox.put(DISCARD_MESSAGE, locked.pk, now=now)
