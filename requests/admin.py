@@ -1,5 +1,7 @@
 """The admin of every kind of request; importing a feature's module registers it."""
 
 from requests.erasures import admin as erasures
+from requests.optouts import admin as optouts
+from requests.suppressions import admin as suppressions
 
-__all__ = ["erasures"]
+__all__ = ["erasures", "optouts", "suppressions"]
