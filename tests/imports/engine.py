@@ -3,12 +3,15 @@
 import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from clients.models import Client
 from consumers import mapping as mappings
-from consumers.imports import runner, verbs
+from consumers.imports import batches, runner, samples, verbs
 from consumers.imports.models import ImportJob
 from consumers.mapping import Mapping
 from consumers.models import Consumer
@@ -96,3 +99,15 @@ def profiles(client: Client) -> dict[str, Profile]:
 def suggestion(headers: list[str], kind: str) -> Mapping:
     """The mapping that these columns suggest."""
     return mappings.suggest(headers, kind=kind)
+
+
+def joined(limit: int | None = None) -> bytes:
+    """The joined people as a file."""
+    target = io.BytesIO()
+    samples.write_joined(FEBRL, target, limit=limit)
+    return target.getvalue()
+
+
+def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let batches be so small that a few rows make several of them."""
+    monkeypatch.setattr(runner, "batches", partial(batches.batches, size=size))
