@@ -3,7 +3,7 @@
 Everything is idempotent, so that a load that was cut short is taken up again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,7 @@ from portal.roles import (
     DISPUTE_STAFF,
     SECURITY_OFFICER,
 )
+from requests import demo_people
 
 PASSWORD = "demo-only-passphrase"  # noqa: S105  (printed at every start of the demo, which serves this machine alone)
 
@@ -79,16 +80,19 @@ CONTROLLERS = (
 )  # fmt: skip
 
 
-def load(now: datetime) -> Iterator[str]:
+def load(clock: Callable[[], datetime]) -> Iterator[str]:
     """Make what is missing of the demo; yields a sentence about each part."""
+    now = clock()
     users = {member.username: _member(member) for member in CAST}
     yield f"{len(users)} members of staff"
     for controller in CONTROLLERS:
         client = _client(controller, users, now)
-        _processing(client, users, now)
+        for kind in (Instruction.Kind.PROCESSING, Instruction.Kind.ERASURE):
+            _standing(client, kind, users, now)
         _drops(client, users, now)
         _open_instruction(client, users, now)
-        yield f"{client}: contact, brands, standing instruction, mail drops"
+        yield f"{client}: contact, brands, standing instructions, mail drops"
+        yield from _people_of(client, controller, users, clock)
 
 
 def logins() -> Iterator[tuple[str, str, str]]:
@@ -126,7 +130,8 @@ def _client(controller: Controller, users: dict[str, User], now: datetime) -> Cl
         data_categories=[code for code, _ in DATA_CATEGORIES],
         default_country=controller.country,
         time_zone=controller.time_zone,
-        recall_hours=0 if controller.code == "southern" else 24,
+        # The last client's erasures are carried out at once, so that there is something to look at.
+        recall_hours=0 if controller is CONTROLLERS[-1] else 24,
         by=ada,
         now=now,
     )
@@ -158,7 +163,7 @@ def _logged(client: Client, kind: str, users: dict[str, User], now: datetime) ->
         kind=kind,
         channel="letter",
         received_at=now - timedelta(days=2),
-        is_standing=kind == Instruction.Kind.PROCESSING,
+        is_standing=kind in (Instruction.Kind.PROCESSING, Instruction.Kind.ERASURE),
         instructed_by=client.contacts.filter(may_instruct=True).first(),
         evidence=_evidence(),
         by=manager,
@@ -166,10 +171,20 @@ def _logged(client: Client, kind: str, users: dict[str, User], now: datetime) ->
     )
 
 
-def _processing(client: Client, users: dict[str, User], now: datetime) -> None:
-    """The standing instruction to hold and process, approved."""
-    kind = Instruction.Kind.PROCESSING
-    if client.instructions.filter(kind=kind).exists():
+def _people_of(
+    client: Client, controller: Controller, users: dict[str, User], clock: Callable[[], datetime]
+) -> Iterator[str]:
+    manager, officer = users[controller.manager], users["olivia"]
+    whole = controller is CONTROLLERS[0]
+    yield from demo_people.load_people(client, manager, clock, limit=None if whole else 500)
+    yield from demo_people.load_opt_outs(client, manager, clock)
+    standing = client.instructions.get(kind=Instruction.Kind.ERASURE, state="approved")
+    yield from demo_people.load_erasures(client, standing, manager, officer, clock)
+
+
+def _standing(client: Client, kind: str, users: dict[str, User], now: datetime) -> None:
+    """A standing instruction of `kind`, approved."""
+    if client.instructions.filter(kind=kind, state="approved").exists():
         return
     row = _logged(client, kind, users, now)
     instructions.check_authority(row, by=users["olivia"], now=now)
@@ -180,9 +195,9 @@ def _processing(client: Client, users: dict[str, User], now: datetime) -> None:
 
 
 def _open_instruction(client: Client, users: dict[str, User], now: datetime) -> None:
-    """One instruction to erase that waits for its authority check."""
-    if not client.instructions.filter(kind=Instruction.Kind.ERASURE).exists():
-        _logged(client, Instruction.Kind.ERASURE, users, now)
+    """One instruction that waits for its authority check."""
+    if not client.instructions.filter(kind=Instruction.Kind.ACCESS).exists():
+        _logged(client, Instruction.Kind.ACCESS, users, now)
 
 
 def _drops(client: Client, users: dict[str, User], now: datetime) -> None:

@@ -15,5 +15,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("The demo's passwords are public: set PORTAL_DEMO=1 to load it.")
-        for sentence in demo.load(timezone.now()):
+        for sentence in demo.load(timezone.now):
             self.stdout.write(sentence)
