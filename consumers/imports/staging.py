@@ -47,6 +47,13 @@ def prepare_tables() -> None:
             cursor.execute(_TABLES)
 
 
+def _stage(table: str, columns: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Fill a temporary table. A commit has emptied it; within a larger transaction this does."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table}")  # noqa: S608  (a name of ours)
+    copy(table, columns, types, rows)
+
+
 def copy(target: str, columns: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Binary COPY of `rows` into a table; `target` and `columns` are ours, never from outside."""
     with (
@@ -89,7 +96,7 @@ def merge_consumers(job: ImportJob, rows: Sequence[Sequence[Any]], now: datetime
     if not rows:
         return
     columns = "id, key_page, key_slot, sealed, content_digest, is_new"
-    copy("staged_consumer", columns, ("uuid", "int4", "int2", "bytea", "bytea", "bool"), rows)
+    _stage("staged_consumer", columns, ("uuid", "int4", "int2", "bytea", "bytea", "bool"), rows)
     _run(job, now, _INSERT, _UPDATE, _HISTORY)
 
 
@@ -129,7 +136,7 @@ def insert_blind(rows: Iterable[Sequence[Any]]) -> None:
 def change_blind(job: ImportJob, rows: Sequence[Sequence[Any]], now: datetime) -> None:
     """Digests that came or went, (kind, digest, consumer, is_gone); the others are not touched."""
     if rows:
-        copy(
+        _stage(
             "staged_blind",
             "kind, digest, consumer_id, is_gone",
             ("int2", "bytea", "uuid", "bool"),
@@ -172,7 +179,7 @@ def merge_preferences(
     ]
     if not rows:
         return set()
-    copy(
+    _stage(
         "staged_preference",
         "id, consumer_id, channel, opted_in",
         ("uuid", "uuid", "text", "bool"),

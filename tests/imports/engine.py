@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,9 +15,10 @@ from consumers import mapping as mappings
 from consumers.imports import batches, runner, samples, verbs
 from consumers.imports.models import ImportJob
 from consumers.mapping import Mapping
-from consumers.models import Consumer
+from consumers.models import BlindIndex, Consumer
 from consumers.profile import Profile
 from consumers.vaulting import open_profiles
+from portal import vault
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from tests.factories import NOW, make_client, make_instruction, make_user, staff_in
@@ -111,3 +113,10 @@ def joined(limit: int | None = None) -> bytes:
 def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Let batches be so small that a few rows make several of them."""
     monkeypatch.setattr(runner, "batches", partial(batches.batches, size=size))
+
+
+def id_of(client: Client, name: str) -> UUID:
+    """The id of the person whose external id is `name`."""
+    digest = vault.indexer(client.pk).digest("external_id", name)
+    found: UUID = BlindIndex.objects.get(client_id=client.pk, kind=3, digest=digest).consumer_id
+    return found
