@@ -63,9 +63,7 @@ class ClockFilter(admin.SimpleListFilter):
         if self.value() == "late":
             return queryset.filter(closed_at__isnull=True, due_at__lt=now)
         if self.value() == "soon":
-            return queryset.filter(
-                closed_at__isnull=True, due_at__gte=now, due_at__lte=now + AHEAD
-            )
+            return queryset.filter(closed_at__isnull=True, due_at__gte=now, due_at__lte=now + AHEAD)
         return queryset
 
 

@@ -72,9 +72,7 @@ def _said(opt_out: OptOut) -> str:
     address = address_of(opt_out)
     if address is not None:
         tokens = tokens_of(opt_out.client_id, address)
-        earlier = covering(
-            opt_out.client_id, tokens, opt_out.marketing_channel, opt_out.brand_id
-        )
+        earlier = covering(opt_out.client_id, tokens, opt_out.marketing_channel, opt_out.brand_id)
         if len(earlier) > 1:
             said += " It was opted out already; this one is recorded beside the earlier."
     return said
