@@ -61,9 +61,11 @@ def person(number: int) -> Profile:
         given_name=f"Given{number}",
         surname=f"Surname{number}",
         email=f"person{number}@example.com",
+        telephone=f"+1555{number:07d}",
         street=f"{number} Long Road",
         postcode="02210",
         country="US",
+        birthday="1970-12-31",
     )
 
 

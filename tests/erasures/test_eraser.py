@@ -262,6 +262,7 @@ NOT_A_PERSONS_ROW = {
     "clients.Instruction": "the client's words",
     "consumers.ImportJob": "a file of many; its key is shredded when the import ends",
     "consumers.SuppressionToken": "outlives the erasure (R39)",
+    "consumers.ImportOccurrence": "a keyed count with no link to the person, gone with its import",
     "requests.Erasure": "shredded by the case itself before the root rolls",
 }
 
