@@ -53,10 +53,22 @@ VERBS = (
 class ImportJobAdmin(CaseAdmin[ImportJob]):
     """Every import, with what came of its rows."""
 
+    class Media:
+        css = {"all": ["portal/imports.css"]}
+
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
     verbs = VERBS
     case_template = "imports/case.html"
-    list_display = ("reference", "state_name", "client", "kind", "logged_at", "rows", *report.KEPT)
+    list_display = (
+        "reference",
+        "state_name",
+        "client",
+        "kind",
+        "rows",
+        "went_in",
+        "kept_out",
+        "uploaded",
+    )
     list_filter: ClassVar[Any] = (StateFilter, "kind")
     ordering: ClassVar[Any] = ("-logged_at",)
 
@@ -68,9 +80,21 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
             raise PermissionDenied
         return redirect("imports:upload")
 
-    @admin.display(description="Rows read", ordering="rows_read")
-    def rows(self, job: ImportJob) -> int:
-        return job.rows_read
+    @admin.display(description="Rows", ordering="rows_read")
+    def rows(self, job: ImportJob) -> str:
+        return f"{job.rows_read:,}"
+
+    @admin.display(description="Went in")
+    def went_in(self, job: ImportJob) -> str:
+        return f"{job.accepted + job.updated + job.unchanged:,}"
+
+    @admin.display(description="Kept out")
+    def kept_out(self, job: ImportJob) -> str:
+        return f"{job.suppressed + job.quarantined + job.refused:,}"
+
+    @admin.display(description="Uploaded", ordering="logged_at")
+    def uploaded(self, job: ImportJob) -> str:
+        return f"{job.logged_at:%Y-%m-%d}"
 
     def facts(self, request: HttpRequest, case: ImportJob) -> list[tuple[str, Any]]:
         return [
@@ -83,9 +107,27 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
         return {"counts": report.counted(case)}
 
 
+class InformedFilter(admin.SimpleListFilter):
+    """Whether the client was informed."""
+
+    title = "client informed"
+    parameter_name = "informed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "To be informed"), ("yes", "Informed")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() not in ("no", "yes"):
+            return queryset
+        return queryset.filter(client_informed_at__isnull=self.value() == "no")
+
+
 @admin.register(SensitiveIncident)
 class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
     """Sensitive data that clients sent. It ends when the client was told to send it no more."""
+
+    class Media:
+        css = {"all": ["portal/imports.css"]}
 
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
     actors: ClassVar[Any] = (SECURITY_OFFICER, ACCOUNT_MANAGER)
@@ -94,16 +136,11 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
         "client",
         "what",
         "column",
-        "occurrences",
-        "masked",
-        "import_job",
-        "found_at",
+        "times",
         "informed",
+        "import_job",
     )
-    list_filter: ClassVar[Any] = (
-        ("client_informed_at", admin.EmptyFieldListFilter),
-        "place",
-    )
+    list_filter: ClassVar[Any] = (InformedFilter, "place")
     list_select_related: ClassVar[Any] = ("client", "job", "client_informed_by")
     search_fields: ClassVar[Any] = ("reference",)
     ordering: ClassVar[Any] = ("-found_at",)
@@ -117,7 +154,11 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
     def what(self, incident: SensitiveIncident) -> str:
         return report.incident_name(incident)
 
-    @admin.display(description="Client informed", boolean=True)
+    @admin.display(description="Times", ordering="occurrences")
+    def times(self, incident: SensitiveIncident) -> str:
+        return f"{incident.occurrences:,}"
+
+    @admin.display(description="Informed", boolean=True)
     def informed(self, incident: SensitiveIncident) -> bool:
         return incident.client_informed_at is not None
 
@@ -140,8 +181,8 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
         may = has_role(request.user, *self.actors)
         if request.method == "POST" and not may:
             raise PermissionDenied
-        form = InformedForm(request.POST or None)
-        if request.method == "POST" and form.is_valid() and self._inform(request, incident, form):
+        form = InformedForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid() and self._inform(request, incident):
             return redirect(request.path)
         context = {
             **self.admin_site.each_context(request),
@@ -153,13 +194,11 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
         }
         return TemplateResponse(request, "imports/incident.html", context)
 
-    def _inform(
-        self, request: HttpRequest, incident: SensitiveIncident, form: InformedForm
-    ) -> bool:
+    def _inform(self, request: HttpRequest, incident: SensitiveIncident) -> bool:
         try:
             verbs.inform_client(incident, by=staff_user(request), now=timezone.now())
         except Refused as refusal:
-            form.add_error(None, refusal.sentence)
+            messages.error(request, refusal.sentence)
             return False
         messages.success(request, f"{incident.reference}: the client was informed.")
         return True

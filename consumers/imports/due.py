@@ -37,4 +37,4 @@ def imports_and_incidents(user: User, now: datetime) -> Iterator[Due]:
     untold = within_reach(SensitiveIncident.objects.filter(client_informed_at=None), user)
     url = reverse("admin:consumers_sensitiveincident_changelist")
     label = "Clients must be told that they sent sensitive data"
-    yield Due("soon", label, untold.count(), f"{url}?client_informed_at__isempty=1")
+    yield Due("soon", label, untold.count(), f"{url}?informed=no")

@@ -5,13 +5,13 @@ opened in a spreadsheet (names of columns are the client's).
 """
 
 import csv
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 
-from consumers import sensitive
 from consumers.imports.forms import attribute_name
 from consumers.imports.models import ImportJob, ImportRow, SensitiveIncident
 
@@ -31,14 +31,12 @@ OUTCOME_HINTS: Final[Mapping[str, str]] = {
     "quarantined": "sealed until the customer is known",
     "refused": "nothing of it was kept",
 }
-KEPT: Final = tuple(OUTCOME_NAMES)
-"""The names of the outcomes, which are those of the columns that count them."""
 _WHOLE: Final[Mapping[str, str]] = {
     "erased": "This person was erased and does not come back",
     "opt_out": "This person opted out",
     "client": "Left out on the client's instruction",
     "deceased": "This person is deceased",
-    "unknown_person": "The customer is not known yet",
+    "unknown_customer": "The customer is not known yet",
     "no_identifier": "Nothing in the row tells who it is about",
     "sensitive.card": "Holds what looks like a payment card number",
     "sensitive.ssn": "Holds what looks like a social security number",
@@ -49,6 +47,18 @@ _WHOLE: Final[Mapping[str, str]] = {
     "row.nested": "Holds a list where a value is expected",
     "row.encoding": "Holds bytes that are not in the file's encoding",
     "row.cell_too_long": "Has a cell that is too long",
+}
+KIND_NAMES: Final[Mapping[str, str]] = {
+    "card": "Payment card",
+    "ssn": "Social security number",
+    "government_id": "Identity document or tax number",
+    "bank": "Bank account",
+    "ethnicity": "Race or ethnic origin",
+    "sexuality": "Sex life or orientation",
+    "biometric": "Biometric or genetic data",
+    "politics": "Political opinion or union",
+    "justice": "Criminal record or immigration",
+    "credential": "Password or other secret",
 }
 _PARTS: Final[Mapping[str, str]] = {
     "syntax": "cannot be read",
@@ -63,7 +73,7 @@ _PARTS: Final[Mapping[str, str]] = {
     "one_line": "cannot be taken apart",
     "missing": "is missing",
 }
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA: Final = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True)
@@ -113,10 +123,15 @@ def warned(job: ImportJob) -> list[tuple[str, int]]:
     return sorted(((say(c), n) for c, n in job.warnings.items()), key=lambda one: (-one[1], one[0]))
 
 
+def _problem_rows(job: ImportJob) -> "QuerySet[ImportRow]":
+    """The rows that are not in; one that was released from the quarantine is."""
+    return ImportRow.objects.filter(client_id=job.client_id, job=job, released_at__isnull=True)
+
+
 def reasons(job: ImportJob) -> list[Reason]:
     """Why rows did not simply go in, the most frequent first. One scan of the job's own rows."""
     grouped = (
-        ImportRow.objects.filter(client_id=job.client_id, job=job)
+        _problem_rows(job)
         .values("outcome", "reason", "column")
         .annotate(rows=Count("id"), first_row=Min("row_number"))
         .order_by("-rows", "first_row")
@@ -128,17 +143,17 @@ def reasons(job: ImportJob) -> list[Reason]:
 
 
 def incident_name(incident: SensitiveIncident) -> str:
-    """What was sent, in words: of a value, its form; of a column, the reason of its refusal."""
-    if incident.place == SensitiveIncident.Place.COLUMN:
-        return sensitive.REASONS.get(incident.kind, incident.kind)
-    return {"card": "A payment card number", "ssn": "A social security number"}.get(
-        incident.kind, incident.kind
-    )
+    """What was sent, in a few words."""
+    return KIND_NAMES.get(incident.kind, incident.kind.replace("_", " ").capitalize())
 
 
 def harmless(cell: str) -> str:
-    """The text of a cell so that no spreadsheet takes it for a formula (CWE-1236)."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+    """The text of a cell so that no spreadsheet takes it for a formula (CWE-1236).
+
+    Spreadsheets skip blanks before the sign, and take its full-width form as well.
+    """
+    begins = unicodedata.normalize("NFKC", cell).lstrip()[:1]
+    return f"'{cell}" if begins in _FORMULA or cell[:1].isspace() else cell
 
 
 class _Line:
@@ -150,12 +165,9 @@ class _Line:
 
 def problem_lines(job: ImportJob) -> Iterator[str]:
     """The lines of a CSV file: row number, outcome, reason, column; read from the database as it goes."""
-    rows = (
-        ImportRow.objects.filter(client_id=job.client_id, job=job)
-        .order_by("row_number")
-        .values_list("row_number", "outcome", "reason", "column")
-    )
-    return _lines(rows.iterator(chunk_size=2_000))
+    rows = _problem_rows(job).order_by("row_number")
+    cells = rows.values_list("row_number", "outcome", "reason", "column")
+    return _lines(cells.iterator(chunk_size=2_000))
 
 
 def _lines(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[str]:

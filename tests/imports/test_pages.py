@@ -1,15 +1,18 @@
 """The pages of an import: upload, columns, progress, result, incidents; and who may open which."""
 
+import csv
 import io
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from clients.models import Client
-from consumers.imports.models import ImportJob
+from consumers.imports import report, runner, source, urls
+from consumers.imports.models import ImportJob, ImportRow, SensitiveIncident
+from portal.ledger.models import Leaf
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, AUDITOR, DISPUTE_STAFF, SECURITY_OFFICER
 from tests.factories import make_client, make_instruction, make_user
@@ -292,3 +295,299 @@ def test_what_the_state_does_not_permit_is_said(browser: Browser, shop: Client) 
     assert "it must be stopped or failed" in text_of(response)
     assert browser.get(page_of("act", job, "stop")).status_code == 405
     assert browser.post(page_of("act", job, "begin")).status_code == 404
+
+
+# -------------------------------------------------------------------------------------------- result
+
+MIXED = b"""rec_id,given_name,surname,email,street,postcode,state,soc_sec_id,=note
+r-1,Alice,Archer,alice@example.com,1 Elm Street,02108,MA,5304218,fine
+r-2,Bob,Baker,bob@example.com,2 Elm Street,02108,MA,5304219,card 4111 1111 1111 1111
+,,,,3 Elm Street,02108,MA,,nobody
+"""
+
+
+def ran(browser: Browser, client: Client, content: bytes = MIXED) -> ImportJob:
+    job = started(browser, client, content)
+    assert runner.run_job(job, timezone.now)
+    assert job.state == "finished"
+    return job
+
+
+def sale(browser: Browser, client: Client, customer: str) -> ImportJob:
+    content = f"rec_id,date,amount\n{customer},2026-01-05,11.77\n".encode()
+    job = uploaded(browser, client, content, kind="purchases")
+    given = {"column-0": "external_id", "column-1": "date", "column-2": "amount"}
+    given |= {"day_first": "no", "decimal_comma": "no", "country": "US", "currency": "USD"}
+    assert browser.post(page_of("columns", job), given).status_code == 302
+    assert runner.run_job(job, timezone.now)
+    return ImportJob.objects.get(pk=job.pk)
+
+
+def test_the_result_says_what_came_of_the_rows_and_why(browser: Browser, shop: Client) -> None:
+    job = ran(browser, shop)
+    assert (job.rows_read, job.accepted, job.refused) == (3, 1, 2)
+    page = text_of(browser.get(page_of("job", job)))
+    assert "Holds what looks like a payment card number" in page
+    assert "Nothing in the row tells who it is about" in page
+    assert "Social security numbers are never accepted." in page
+    assert [i.reference in page for i in SensitiveIncident.objects.all()] == [True, True]
+    assert "every 2s" not in page
+    assert [value for value in (*VALUES, "4111", "nobody") if value in page] == []
+
+
+def test_the_problem_rows_download_holds_codes_and_no_value(browser: Browser, shop: Client) -> None:
+    job = ran(browser, shop)
+    response: Any = browser.get(page_of("problems", job))
+    assert response.streaming
+    assert job.reference in response["Content-Disposition"]
+    text = response.getvalue().decode()
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[0][:4] == ["row", "outcome", "reason", "column"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["2", "refused", "sensitive.card"],
+        ["3", "refused", "no_identifier"],
+    ]
+    assert [value for value in (*VALUES, "4111", "Bob") if value in text] == []
+    assert Leaf.objects.filter(verb="import.read_problems", object_id=job.pk).exists()
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "\n", "\u00a0=", "\uff1d"])
+def test_no_cell_of_the_download_begins_a_formula(
+    browser: Browser, shop: Client, start: str
+) -> None:
+    job = ran(browser, shop)
+    ImportRow.objects.filter(job=job, row_number=2).update(column=f"{start}HYPERLINK(1)")
+    response: Any = browser.get(page_of("problems", job))
+    (cell,) = [
+        row[3] for row in csv.reader(io.StringIO(response.getvalue().decode(), newline=""))
+        if row[0] == "2"
+    ]  # fmt: skip
+    assert cell == f"'{start}HYPERLINK(1)"
+
+
+def test_the_quarantine_is_tried_again_once_the_customer_is_known(
+    browser: Browser, shop: Client
+) -> None:
+    job = sale(browser, shop, "r-1")
+    assert job.quarantined == 1
+    page = text_of(browser.get(page_of("job", job)))
+    assert "Try the quarantined rows again" in page
+    assert "The customer is not known yet" in page
+    early = browser.post(page_of("act", job, "release"), follow=True)
+    assert "Import the customers first" in text_of(early)
+    ran(browser, shop)
+    browser.post(page_of("act", job, "release"))
+    job.refresh_from_db()
+    assert (job.quarantined, job.accepted) == (0, 1)
+    page = text_of(browser.get(page_of("job", job)))
+    assert "Try the quarantined rows again" not in page
+    assert "The customer is not known yet" not in page
+
+
+def test_a_failed_import_says_why_and_can_be_resumed(browser: Browser, shop: Client) -> None:
+    job = started(browser, shop)
+    source.path_of(job).unlink()
+    runner.run_job(job, timezone.now)
+    page = text_of(browser.get(page_of("job", job)))
+    assert "The sealed file is missing" in page
+    assert page_of("act", job, "resume") in page
+
+
+def test_reasons_are_sentences_and_an_unknown_one_is_its_own_words() -> None:
+    assert report.say("birthday.impossible") == "Date of birth is a day that does not exist"
+    assert report.say("opt_in.sms.unknown") == "Opted in: sms is not known"
+    assert report.say("something.quite_new") == "Something: quite new"
+
+
+# ----------------------------------------------------------------------------------------- incidents
+
+
+def incident_page(incident: SensitiveIncident) -> str:
+    return reverse("admin:consumers_sensitiveincident_change", args=[incident.pk])
+
+
+def test_an_incident_is_closed_by_saying_that_the_client_was_informed(
+    browser: Browser, shop: Client, alice: User
+) -> None:
+    ran(browser, shop)
+    incident = SensitiveIncident.objects.get(kind="card")
+    url = incident_page(incident)
+    assert "The client must be informed" in text_of(browser.get(url))
+    assert "Tick the box" in text_of(browser.post(url))
+    incident.refresh_from_db()
+    assert incident.client_informed_at is None
+    assert browser.post(url, {"confirmed": "on"}).status_code == 302
+    incident.refresh_from_db()
+    assert incident.client_informed_by == alice
+    assert Leaf.objects.filter(verb="incident.inform", object_id=incident.pk).count() == 1
+    again = browser.post(url, {"confirmed": "on"})
+    assert "informed already" in text_of(again)
+
+
+def test_the_start_page_says_which_clients_must_be_informed_and_what_failed(
+    browser: Browser, shop: Client
+) -> None:
+    assert "must be told" not in text_of(browser.get(reverse("admin:index")))
+    ran(browser, shop)
+    failed = started(browser, shop)
+    source.path_of(failed).unlink()
+    runner.run_job(failed, timezone.now)
+    page = text_of(browser.get(reverse("admin:index")))
+    assert "Clients must be told that they sent sensitive data" in page
+    assert "Imports failed" in page
+    other = logged_in(make_user(ACCOUNT_MANAGER, username="bob"))
+    assert "must be told" not in text_of(other.get(reverse("admin:index")))
+
+
+def test_the_lists_are_filtered_by_what_is_to_be_done(browser: Browser, shop: Client) -> None:
+    job = ran(browser, shop)
+    first, second = SensitiveIncident.objects.all()
+    browser.post(incident_page(first), {"confirmed": "on"}, follow=True)
+    url = reverse("admin:consumers_sensitiveincident_changelist")
+    todo, done = (text_of(browser.get(url, {"informed": answer})) for answer in ("no", "yes"))
+    assert (second.reference in todo, first.reference in todo) == (True, False)
+    assert (second.reference in done, first.reference in done) == (False, True)
+    jobs = reverse("admin:consumers_importjob_changelist")
+    assert job.reference in text_of(browser.get(jobs, {"state": "finished"}))
+    assert job.reference not in text_of(browser.get(jobs, {"state": "failed"}))
+
+
+def test_the_case_page_shows_the_outcomes_and_leads_to_the_import(
+    browser: Browser, shop: Client
+) -> None:
+    job = ran(browser, shop)
+    page = text_of(browser.get(reverse("admin:consumers_importjob_change", args=[job.pk])))
+    assert page_of("job", job) in page
+    assert "3 rows read" in page
+    assert "import.load" in page
+
+
+# ------------------------------------------------------------------------------------------ who may
+
+
+def addresses(job: ImportJob) -> dict[str, str]:
+    """Every page of an import, by its name."""
+    verbs_there = ("stop", "resume", "cancel", "release")
+    case = "admin:consumers_importjob"
+    return {
+        **{name: page_of(name, job) for name in ("job", "progress", "columns", "problems")},
+        **{f"act {verb}": page_of("act", job, verb) for verb in verbs_there},
+        **{f"verb {verb}": reverse(f"{case}_verb", args=[job.pk, verb]) for verb in verbs_there},
+        **{
+            name: reverse(f"{case}_{name}", args=[job.pk])
+            for name in ("change", "history", "delete")
+        },
+        **{
+            f"incident {name} {incident.kind}": reverse(
+                f"admin:consumers_sensitiveincident_{name}", args=[incident.pk]
+            )
+            for incident in job.incidents.all()
+            for name in ("change", "history", "delete")
+        },
+    }
+
+
+def test_the_addresses_that_are_tried_are_all_that_there_are(
+    browser: Browser, shop: Client
+) -> None:
+    """A page that is added must be tried below too."""
+    named = {pattern.name for pattern in urls.urlpatterns}
+    assert named == {"upload", "job", "progress", "columns", "problems", "act"}
+    resolver = get_resolver().namespace_dict["admin"][1]
+    found = {
+        str(name).split("_", 2)[2]
+        for name in resolver.reverse_dict
+        if str(name).startswith(("consumers_importjob_", "consumers_sensitiveincident_"))
+    }
+    assert found == {"changelist", "add", "change", "history", "delete", "verb", "file"}
+
+
+def test_another_clients_import_does_not_exist(browser: Browser, shop: Client) -> None:
+    for job in (ran(browser, shop), started(browser, shop), uploaded(browser, shop)):
+        stranger = logged_in(make_user(ACCOUNT_MANAGER))
+        state = job.state
+        for name, url in addresses(job).items():
+            for answer in (stranger.get(url), stranger.post(url, CHOSEN | {"confirmed": "on"})):
+                assert answer.status_code in _hidden(name), (name, answer.status_code)
+                assert job.reference not in text_of(answer), name
+        job.refresh_from_db()
+        assert job.state == state
+    assert not SensitiveIncident.objects.filter(client_informed_at__isnull=False).exists()
+
+
+def _hidden(name: str) -> tuple[int, ...]:
+    """404, also where the method would not do; the stock admin leads a lost page back to the start."""
+    if name.startswith("act") or name in ("job", "progress", "problems"):
+        return (404, 405)
+    return (302, 403) if "history" in name or "delete" in name else (404,)
+
+
+def test_another_clients_import_is_on_no_list(browser: Browser, shop: Client) -> None:
+    job = ran(browser, shop)
+    stranger = logged_in(make_user(ACCOUNT_MANAGER))
+    for route in ("importjob", "sensitiveincident"):
+        url = reverse(f"admin:consumers_{route}_changelist")
+        assert job.reference in text_of(browser.get(url))
+        assert job.reference not in text_of(stranger.get(url))
+    assert job.reference not in text_of(stranger.get(reverse("imports:upload")))
+
+
+def test_an_auditor_reads_and_changes_nothing(browser: Browser, shop: Client) -> None:
+    done, queued, fresh = ran(browser, shop), started(browser, shop), uploaded(browser, shop)
+    auditor = logged_in(make_user(AUDITOR))
+    for job in (done, queued, fresh):
+        assert auditor.get(page_of("job", job)).status_code == 200
+        assert auditor.get(page_of("progress", job), {"state": job.state}).status_code == 200
+        assert auditor.get(page_of("problems", job)).status_code == 200
+        assert auditor.get(page_of("columns", job)).status_code == 403
+        assert page_of("act", job, "stop") not in text_of(auditor.get(page_of("job", job)))
+        for name, url in addresses(job).items():
+            answer = auditor.post(url, CHOSEN | {"confirmed": "on"})
+            answers: tuple[int, ...] = (403, 405)
+            if name.startswith(("verb", "change", "history", "incident history")):
+                answers = (200, 302, 403)  # a page that only says so, or only shows
+            assert answer.status_code in answers, name
+        state = job.state
+        job.refresh_from_db()
+        assert job.state == state
+    assert not SensitiveIncident.objects.filter(client_informed_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("role", [DISPUTE_STAFF, ADMINISTRATOR])
+def test_whoever_has_no_part_in_imports_sees_none(
+    browser: Browser, shop: Client, role: str
+) -> None:
+    job, outsider = ran(browser, shop), logged_in(make_user(role))
+    for name, url in addresses(job).items():
+        for answer in (outsider.get(url), outsider.post(url)):
+            allowed = (302, 403) if "history" in name or "delete" in name else (403, 404, 405)
+            assert answer.status_code in allowed, name
+            assert job.reference not in text_of(answer), name
+    for name in ("job", "progress", "problems", "columns"):
+        assert outsider.get(page_of(name, job)).status_code == 403
+
+
+def test_a_stranger_is_asked_to_log_in(browser: Browser, shop: Client) -> None:
+    job = ran(browser, shop)
+    for name, url in addresses(job).items():
+        answer = Browser().get(url)
+        if name == "progress":
+            assert answer["HX-Refresh"] == "true"
+        else:
+            assert answer.status_code in (302, 405), name
+        assert job.reference not in text_of(answer)
+
+
+def test_neither_the_files_name_nor_a_value_is_in_a_log_line(
+    browser: Browser, shop: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    job = ran(browser, shop)
+    browser.get(page_of("job", job))
+    logged = " ".join(
+        f"{record.getMessage()} {record.exc_info or ''}"
+        for record in caplog.records
+        # The database's own lines are written in debugging only, and never with parameters.
+        if not record.name.startswith(("django.db", "psycopg"))
+    )
+    assert [value for value in (*VALUES, FILE_NAME, "4111") if value in logged] == []
