@@ -18,9 +18,10 @@ from consumers.profile import masked
 from portal.admin import CaseAdmin, Verb
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.optouts import forms, verbs
-from requests.optouts.deadlines import AHEAD
+from requests.optouts.deadlines import AHEAD, UNANSWERED
 from requests.optouts.lookup import others_in_force
 from requests.optouts.models import OptOut
+from requests.optouts.notices import UNANSWERED, WARNED_BEFORE
 from requests.optouts.states import STAFF
 
 VERBS = (
@@ -50,7 +51,7 @@ VERBS = (
 
 
 class ClockFilter(admin.SimpleListFilter):
-    """Open cases that are late, or due soon; answered by the partial index of what is open."""
+    """Unanswered cases that are late, or due soon; answered by the partial index of what is open."""
 
     title = "deadline"
     parameter_name = "clock"
@@ -60,10 +61,11 @@ class ClockFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         now = timezone.now()
+        unanswered = queryset.filter(closed_at__isnull=True, state__in=UNANSWERED)
         if self.value() == "late":
-            return queryset.filter(closed_at__isnull=True, due_at__lt=now)
+            return unanswered.filter(due_at__lt=now)
         if self.value() == "soon":
-            return queryset.filter(closed_at__isnull=True, due_at__gte=now, due_at__lte=now + AHEAD)
+            return unanswered.filter(due_at__gte=now, due_at__lte=now + WARNED_BEFORE)
         return queryset
 
 

@@ -24,7 +24,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "vault"])
 
 LIST = "admin:requests_optout_changelist"
 POSTED: dict[str, Any] = {
-    "marketing_channel": "email",
     "channel": "letter",
     "received_at": "2026-01-05T10:00",
     "email": "Alice@Example.com",
@@ -69,6 +68,10 @@ def verb_page(opt_out: OptOut, verb: str) -> str:
     return reverse("admin:requests_optout_verb", args=[opt_out.pk, verb])
 
 
+def log_page(client: Client, what: str = "email") -> str:
+    return reverse("optouts:log_for", args=[client.pk, what])
+
+
 def shown(browser: Browser, url: str) -> str:
     answer = browser.get(url)
     assert answer.status_code == 200, url
@@ -85,7 +88,8 @@ def test_an_account_manager_of_another_client_finds_nothing_at_any_address(
     urls = [
         page_of(opt_out),
         *(verb_page(opt_out, verb) for verb in ("confirm", "close", "lift")),
-        reverse("optouts:log_for", args=[opt_out.client_id]),
+        log_page(opt_out.client),
+        log_page(opt_out.client, "every"),
     ]
     for url in urls:
         assert stranger.get(url).status_code == 404, url
@@ -114,7 +118,7 @@ def test_a_form_offers_brands_of_its_client_only(client_: Client, manager: User)
         save_brand(Brand(client=one, name=name), by=staff_in(ADMINISTRATOR), now=timezone.now())
         for one, name in ((client_, "Outdoor"), (other, "Garden"))
     )
-    browser, url = browser_of(manager), reverse("optouts:log_for", args=[client_.pk])
+    browser, url = browser_of(manager), log_page(client_)
     page = shown(browser, url)
     assert str(mine.pk) in page
     assert str(theirs.pk) not in page
@@ -126,7 +130,7 @@ def test_the_choice_of_clients_is_ones_own(manager: User, client_: Client) -> No
     second, other = make_client("Second", managers=[manager]), make_client("Other")
     page = shown(browser_of(manager), reverse("optouts:log"))
     for client, offered in ((client_, True), (second, True), (other, False)):
-        assert (reverse("optouts:log_for", args=[client.pk]) in page) is offered
+        assert (log_page(client) in page) is offered
 
 
 def test_a_lift_offers_instructions_of_its_client_only(opt_out: OptOut, now: datetime) -> None:
@@ -146,7 +150,7 @@ def test_dispute_staff_see_no_opt_out_and_an_auditor_only_reads(opt_out: OptOut)
     auditor.post(verb_page(opt_out, "close"))
     opt_out.refresh_from_db()
     assert opt_out.state == "suppressed"
-    assert auditor.post(reverse("optouts:log_for", args=[opt_out.client_id])).status_code == 403
+    assert auditor.post(log_page(opt_out.client)).status_code == 403
 
 
 def test_a_stranger_is_asked_to_log_in(opt_out: OptOut) -> None:
@@ -164,9 +168,7 @@ def test_an_opt_out_is_logged_on_the_page_and_its_address_is_in_no_web_address(
 ) -> None:
     make_consumer(client_)
     browser = browser_of(manager)
-    answer = browser.post(
-        reverse("optouts:log_for", args=[client_.pk]), POSTED | {"text": "No more, please."}
-    )
+    answer = browser.post(log_page(client_), POSTED | {"text": "No more, please."})
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     (case,) = OptOut.objects.all()
     assert answer["Location"] == page_of(case)
@@ -185,20 +187,46 @@ def test_an_address_is_shown_masked(opt_out: OptOut, manager: User) -> None:
     assert "alice" not in shown(browser_of(manager), reverse(LIST)).lower()
 
 
-def test_every_channel_is_a_choice_of_its_own(client_: Client, manager: User) -> None:
-    browser, url = browser_of(manager), reverse("optouts:log_for", args=[client_.pk])
-    assert browser.post(url, POSTED | {"marketing_channel": ""}).status_code == 422
-    assert browser.post(url, POSTED | {"marketing_channel": "all"}).status_code == 302
-    assert OptOut.objects.get().marketing_channel == ""
+@pytest.mark.parametrize(
+    ("what", "channel", "address"),
+    [
+        ("every", "", {}),
+        ("sms", "sms", {"telephone": "617 555 0101"}),
+        ("telephone", "telephone", {"telephone": "617 555 0101"}),
+        ("web", "web", {"external_id": "A-1"}),
+        (
+            "mail",
+            "mail",
+            {
+                "given_name": "Alice",
+                "surname": "Example",
+                "street": "12 Main St.",
+                "postcode": "02210",
+            },
+        ),
+    ],
+)
+def test_each_channel_asks_for_its_own_address(
+    client_: Client, manager: User, what: str, channel: str, address: dict[str, str]
+) -> None:
+    make_consumer(client_)
+    answer = browser_of(manager).post(log_page(client_, what), POSTED | address)
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    case = OptOut.objects.get()
+    assert (case.marketing_channel, case.match) == (channel, "one")
+
+
+def test_a_channel_that_does_not_exist_has_no_page(client_: Client, manager: User) -> None:
+    assert browser_of(manager).get(log_page(client_, "pigeon")).status_code == 404
 
 
 def test_a_repeated_opt_out_says_which_one_was_first(
     client_: Client, opt_out: OptOut, manager: User
 ) -> None:
-    answer = browser_of(manager).post(
-        reverse("optouts:log_for", args=[client_.pk]), POSTED, follow=True
-    )
-    assert f"was out already by {opt_out.reference}" in answer.content.decode()
+    answer = browser_of(manager).post(log_page(client_), POSTED, follow=True)
+    page = answer.content.decode()
+    assert "It was opted out already" in page
+    assert opt_out.reference in page
 
 
 @pytest.mark.parametrize(
@@ -208,15 +236,13 @@ def test_a_repeated_opt_out_says_which_one_was_first(
         ({"email": "no address"}, "This is no e-mail address"),
         ({"received_at": "2999-01-01T00:00"}, "cannot have been received in the future"),
         ({"received_at": ""}, "This field is required"),
-        ({"marketing_channel": "pigeon"}, "not one of the available choices"),
+        ({"channel": "pigeon"}, "not one of the available choices"),
     ],
 )
 def test_what_cannot_be_is_answered_with_a_sentence(
     client_: Client, manager: User, changed: dict[str, str], sentence: str
 ) -> None:
-    answer = browser_of(manager).post(
-        reverse("optouts:log_for", args=[client_.pk]), POSTED | changed
-    )
+    answer = browser_of(manager).post(log_page(client_), POSTED | changed)
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert not OptOut.objects.exists()
@@ -263,9 +289,9 @@ def test_the_start_page_and_the_menu_lead_to_what_is_due(
 ) -> None:
     make_opt_out(client_, received_at=datetime(2026, 1, 5, tzinfo=UTC))
     page = shown(browser_of(manager), reverse("admin:index"))
-    assert "Opt-outs past their date without a confirmation" in page
+    assert "Opt-outs past their deadline" in page
     assert reverse("optouts:log") in page
-    assert "Opt-outs past their date" not in shown(stranger, reverse("admin:index"))
+    assert "Opt-outs past their deadline" not in shown(stranger, reverse("admin:index"))
 
 
 def test_the_page_of_a_consumer_shows_their_opt_outs(opt_out: OptOut) -> None:
