@@ -18,10 +18,8 @@ from consumers.profile import masked
 from portal.admin import CaseAdmin, Verb
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.optouts import forms, verbs
-from requests.optouts.deadlines import AHEAD, UNANSWERED
 from requests.optouts.lookup import others_in_force
 from requests.optouts.models import OptOut
-from requests.optouts.notices import UNANSWERED, WARNED_BEFORE
 from requests.optouts.states import STAFF
 
 VERBS = (
@@ -65,7 +63,7 @@ class ClockFilter(admin.SimpleListFilter):
         if self.value() == "late":
             return unanswered.filter(due_at__lt=now)
         if self.value() == "soon":
-            return unanswered.filter(due_at__gte=now, due_at__lte=now + WARNED_BEFORE)
+            return unanswered.filter(due_at__gte=now, due_at__lte=now + AHEAD)
         return queryset
 
 
