@@ -18,6 +18,7 @@ from consumers.profile import masked
 from portal.admin import CaseAdmin, Verb
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.optouts import forms, verbs
+from requests.optouts.deadlines import AHEAD, UNANSWERED
 from requests.optouts.lookup import others_in_force
 from requests.optouts.models import OptOut
 from requests.optouts.states import STAFF

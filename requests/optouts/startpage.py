@@ -14,6 +14,7 @@ from portal.models import User
 from portal.roles import has_role
 from portal.startpage import Due, StaffPage, add_page, due_provider
 from requests.optouts import notices
+from requests.optouts.deadlines import AHEAD, UNANSWERED
 from requests.optouts.effect import tokens_of
 from requests.optouts.lookup import known_by
 from requests.optouts.models import OptOut
@@ -38,7 +39,7 @@ def due(user: User, now: datetime) -> Iterator[Due]:
     if not has_role(user, *STAFF):
         return
     rows = within_reach(
-        OptOut.objects.filter(closed_at__isnull=True, state__in=notices.UNANSWERED), user
+        OptOut.objects.filter(closed_at__isnull=True, state__in=UNANSWERED), user
     )
     url = reverse("admin:requests_optout_changelist")
     late = rows.filter(due_at__lt=now).count()
