@@ -92,6 +92,8 @@ def _bring_in(job: ImportJob, clock: Clock, watch: Watch) -> None:
 @contextmanager
 def _ours(job: ImportJob, verb: str, now: datetime) -> Iterator[ImportJob]:
     """A transition by the worker that holds the lease, and nobody else. Raises LeaseLost."""
+    if not ImportJob.objects.filter(pk=job.pk, lease_token=job.lease_token).exists():
+        raise LeaseLost(str(job.pk))
     with transition(job, verb, by=User.objects.system(), now=now) as locked:
         if locked.lease_token != job.lease_token:
             raise LeaseLost(str(job.pk))

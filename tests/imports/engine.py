@@ -120,3 +120,8 @@ def id_of(client: Client, name: str) -> UUID:
     digest = vault.indexer(client.pk).digest("external_id", name)
     found: UUID = BlindIndex.objects.get(client_id=client.pk, kind=3, digest=digest).consumer_id
     return found
+
+
+def make_manager() -> User:
+    """An account manager who has no clients yet."""
+    return make_user(ACCOUNT_MANAGER)

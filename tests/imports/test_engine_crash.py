@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from consumers.imports import runner, source, staging
+from consumers.imports import incidents, runner, source, staging
 from consumers.imports.models import ImportJob, ImportOccurrence, ImportRow, SensitiveIncident
 from consumers.models import BlindIndex, Consumer, Preference, Purchase
 from portal import ledger, outbox, vault
@@ -33,7 +33,7 @@ STEPS: dict[str, Step] = {
     "indexes written": (staging, "insert_blind"),
     "preferences merged": (staging, "merge_preferences"),
     "rows reported": (staging, "insert_reported"),
-    "incidents reported": (runner.incidents, "report"),
+    "incidents reported": (incidents, "report"),
     "leaf written": (ledger, "record"),
     "occurrences counted": (staging, "count_occurrences"),
     "purchases written": (staging, "insert_purchases"),
