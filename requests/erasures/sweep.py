@@ -31,6 +31,8 @@ SHORTEST_STREET = 8
 PAGE = 5_000
 MOST_HITS = 100
 CHUNK = 1 << 20
+MOST_VALUES = 400_000
+"""Looked for in one pass: some 40,000 people, for whom the search takes about 700 MB while it is built."""
 LEFT_OUT: Mapping[str, str] = {
     "contenttypes.ContentType": "the names of our own tables",
     "auth.Permission": "the names of our own permissions",
@@ -93,9 +95,9 @@ class Finder:
     """Looks for many values at once."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self.patterns = sorted({form for value in values for form in forms(value)})
-        self.longest = max(map(len, self.patterns), default=0)
-        self._automaton = BytesAhoCorasick(self.patterns)
+        patterns = {form for value in values for form in forms(value)}
+        self.size, self.longest = len(patterns), max(map(len, patterns), default=0)
+        self._automaton = BytesAhoCorasick(patterns)
 
     def may_be_in(self, lowered: bytes) -> bool:
         """Whether any value is there, also as a part of something longer."""
@@ -143,16 +145,16 @@ def sweep(values: Iterable[str], *, progress: Progress = lambda _: None) -> list
     `progress` is called with a table's name at each page of it. Values shorter than six characters stand
     everywhere by chance and are not looked for.
     """
-    wanted = {value for value in values if len(value) >= SHORTEST}
-    if not wanted:
-        return []
-    finder = Finder(wanted)
-    hits: list[Hit] = []
-    for hit in _everywhere(finder, progress):
-        hits.append(hit)
-        if len(hits) >= MOST_HITS:
-            break
-    return hits
+    wanted = sorted({value for value in values if len(value) >= SHORTEST})
+    hits: dict[Hit, None] = {}
+    for start in range(0, len(wanted), MOST_VALUES):
+        progress("values")
+        finder = Finder(wanted[start : start + MOST_VALUES])
+        for hit in _everywhere(finder, progress):
+            hits[hit] = None
+            if len(hits) >= MOST_HITS:
+                return list(hits)
+    return list(hits)
 
 
 def _everywhere(finder: Finder, progress: Progress) -> Iterator[Hit]:

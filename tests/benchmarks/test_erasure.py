@@ -161,7 +161,7 @@ def test_preview_and_sweep_of_many(now: datetime) -> None:
     assert {line.rows for line in lines} >= {PEOPLE, 2 * PEOPLE}
     values = {value for number in range(1, PEOPLE + 1) for value in values_of(person(number))}
     began = time.perf_counter()
-    patterns = len(Finder(values).patterns)
+    patterns = Finder(values).size
     built = time.perf_counter() - began
     began = time.perf_counter()
     assert sweep(values) == []

@@ -220,7 +220,17 @@ def test_tables_longer_than_a_page_are_read_to_the_end(
     found = sweep.sweep([EMAIL], progress=seen.append)
     assert {hit.table for hit in found} == {"consumers_preference", "consumers_historicalconsumer"}
     assert seen.count("consumers_consumer") == 2
-    assert {model._meta.db_table for model, _ in sweep.tables()} >= set(seen) - {"files"}
+    assert {model._meta.db_table for model, _ in sweep.tables()} >= set(seen) - {"values", "files"}
+
+
+def test_more_values_than_fit_into_one_pass_are_all_looked_for(
+    alice: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "MOST_VALUES", 2)
+    for value in (EMAIL, "Archer,1970-12-31", "cust-000001", "6175550101"):
+        Preference.objects.update(source=value)
+        (preference,) = Preference.objects.all()
+        assert hits() == [Hit("consumers_preference", "source", str(preference.pk))]
 
 
 def test_no_more_than_a_hundred_hits_are_told(client_: Client, now: datetime) -> None:
