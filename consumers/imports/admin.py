@@ -67,7 +67,6 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
         "rows",
         "went_in",
         "kept_out",
-        "uploaded",
     )
     list_filter: ClassVar[Any] = (StateFilter, "kind")
     ordering: ClassVar[Any] = ("-logged_at",)
@@ -91,10 +90,6 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
     @admin.display(description="Kept out")
     def kept_out(self, job: ImportJob) -> str:
         return f"{job.suppressed + job.quarantined + job.refused:,}"
-
-    @admin.display(description="Uploaded", ordering="logged_at")
-    def uploaded(self, job: ImportJob) -> str:
-        return f"{job.logged_at:%Y-%m-%d}"
 
     def facts(self, request: HttpRequest, case: ImportJob) -> list[tuple[str, Any]]:
         return [

@@ -399,6 +399,15 @@ def test_reasons_are_sentences_and_an_unknown_one_is_its_own_words() -> None:
     assert report.say("something.quite_new") == "Something: quite new"
 
 
+def test_large_numbers_are_shown_in_groups(browser: Browser, shop: Client) -> None:
+    rows = "".join(f"r-{n}\n" for n in range(1_200)).encode()
+    job = uploaded(browser, shop, b"rec_id\n" + rows)
+    given = {"column-0": "external_id", "day_first": "no", "country": "US"}
+    assert browser.post(page_of("columns", job), given).status_code == 302
+    assert runner.run_job(job, timezone.now)
+    assert "1,200 rows read" in text_of(browser.get(page_of("job", job)))
+
+
 # ----------------------------------------------------------------------------------------- incidents
 
 
