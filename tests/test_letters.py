@@ -72,8 +72,10 @@ def test_only_templates_of_the_folder_are_rendered(name: str) -> None:
 
 
 def test_nothing_is_written_to_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("TMPDIR", str(empty))
     before = {path.name for path in letters.FOLDER.iterdir()}
     render_pdf("tail_statement.typ", STATEMENT, made_at=AT)
     assert {path.name for path in letters.FOLDER.iterdir()} == before
-    assert not list(tmp_path.iterdir())
+    assert not list(empty.iterdir())
