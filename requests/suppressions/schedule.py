@@ -5,6 +5,8 @@ Invariants:
   completes when the six months are over, on the day after their last one in the client's time zone.
 - Work goes by batches that are locked and skipped by others, so that two runs never do the same row twice.
 - What was written for a drop is only ever replaced by `reclassify`'s answer; tail is never added.
+- A drop that is new concerns what is open. One whose list holds the person already concerns what is complete
+  too: it may be moved when its time is over, and would be mailed after the six months.
 """
 
 from collections.abc import Sequence
@@ -92,7 +94,7 @@ UPDATE requests_suppresseddrop t
 SET classification = {_CLASS.format(before_was_tail="t.classification = 'tail'")},
     lock_at = %(last_call_at)s, mail_date = %(mail_date)s, classified_at = %(now)s
 FROM requests_catalogsuppression s
-WHERE t.drop_id = %(drop_id)s AND s.id = t.suppression_id AND s.closed_at IS NULL
+WHERE t.drop_id = %(drop_id)s AND s.id = t.suppression_id AND s.state <> 'lifted'
 AND (t.lock_at, t.mail_date) IS DISTINCT FROM (%(last_call_at)s, %(mail_date)s)"""  # noqa: S608
 _ADD_SQL: Final = f"""
 INSERT INTO requests_suppresseddrop
@@ -108,7 +110,7 @@ _VIOLATED_SQL: Final = """
 UPDATE requests_catalogsuppression s SET has_violation = TRUE
 FROM requests_suppresseddrop t
 WHERE t.drop_id = %(drop_id)s AND t.classification = 'violation' AND t.classified_at = %(now)s
-AND s.id = t.suppression_id AND s.closed_at IS NULL
+AND s.id = t.suppression_id AND s.state <> 'lifted'
 RETURNING s.id"""
 
 
@@ -120,7 +122,7 @@ def on_drop_changed(drop: MailDrop, by: User, now: datetime, **_: Any) -> None:
 
 
 def classify_drop(drop: MailDrop, *, by: User, now: datetime) -> int:
-    """Add the drop to the open suppressions that lack it, and refresh it in those that have it.
+    """Add the drop to the open suppressions that lack it, and refresh it in all that have it but lifted ones.
 
     Added as suppressed or violation, never as tail; each new violation is noted on its case (R35). Returns
     the number of violations.

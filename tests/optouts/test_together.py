@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections
 
 from clients.drops import lock_due, move_drop, plan_drop
 from clients.models import Client, MailDrop
@@ -153,15 +153,3 @@ def test_two_watches_at_once_warn_once(client_: Client, now: datetime) -> None:
         make_opt_out(client_, now=now)
     together(*[lambda: deadlines.watch(now + timedelta(days=9))] * 3)
     assert OutboxMessage.objects.filter(kind=deadlines.DUE_MESSAGE).count() == 5
-
-
-def test_the_schedule_finds_what_is_open_by_its_partial_index(
-    client_: Client, now: datetime
-) -> None:
-    values = {"now": now, "states": ["effective", "tail_closed"], "batch": 10}
-    with transaction.atomic(), connection.cursor() as cursor:
-        # A table of this size would be read whole.
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {schedule._OVER_SQL}", values)
-        plan_lines = "\n".join(line for (line,) in cursor.fetchall())
-    assert "suppression_open" in plan_lines
