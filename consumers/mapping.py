@@ -23,8 +23,8 @@ DEMOGRAPHIC: Final = "demographics."
 
 # Attribute -> the names that files give it, as words parted by one blank.
 CONSUMER_ATTRIBUTES: Final[AnyMapping[str, str]] = {
-    "external_id": "external id|rec id|record id|customer id|customer no|customer number|cust id"
-    "|consumer id|client customer id|member id|user id|account number|account no|person id|id",
+    "external_id": "external id|customer id|customer no|customer number|cust id|consumer id"
+    "|client customer id|member id|user id|account number|account no|person id|rec id|record id|id",
     "given_name": "given name|first name|firstname|forename|fname|first|givenname",
     "surname": "surname|last name|lastname|family name|lname|last",
     "full_name": "name|full name|fullname|customer name",

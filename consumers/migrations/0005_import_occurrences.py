@@ -4,20 +4,30 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('consumers', '0004_preference_history_index'),
+        ("consumers", "0004_preference_history_index"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ImportOccurrence',
+            name="ImportOccurrence",
             fields=[
-                ('pk', models.CompositePrimaryKey('client_id', 'job_id', 'base', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('client_id', models.UUIDField()),
-                ('job_id', models.UUIDField()),
-                ('base', models.BinaryField(max_length=16)),
-                ('seen', models.IntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "client_id",
+                        "job_id",
+                        "base",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("client_id", models.UUIDField()),
+                ("job_id", models.UUIDField()),
+                ("base", models.BinaryField(max_length=16)),
+                ("seen", models.IntegerField()),
             ],
         ),
     ]

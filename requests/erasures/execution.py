@@ -209,9 +209,16 @@ def _shred(work: Erasure, clock: Clock) -> None:
 
 def _nullify(work: Erasure, clock: Clock) -> None:
     while subjects := _batch(work, Stage.SHREDDED):
+        ids = list(subjects.values())
+        # What came to belong to these people since the shred (an opt-out, say) has keys of its own.
+        vault.shred(work.client_id, eraser.key_refs(work.client_id, ids))
         with fence(work, clock()) as locked:
             done = eraser.erase(
-                work.client_id, list(subjects.values()), erasure_id=work.pk, now=clock()
+                work.client_id,
+                ids,
+                erasure_id=work.pk,
+                now=clock(),
+                reference=work.reference,
             )
             for table, rows in done.items():
                 locked.counts[table] = locked.counts.get(table, 0) + rows

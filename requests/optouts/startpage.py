@@ -38,9 +38,7 @@ def due(user: User, now: datetime) -> Iterator[Due]:
     """Opt-outs that nobody has answered: those past their deadline, and those near it."""
     if not has_role(user, *STAFF):
         return
-    rows = within_reach(
-        OptOut.objects.filter(closed_at__isnull=True, state__in=UNANSWERED), user
-    )
+    rows = within_reach(OptOut.objects.filter(closed_at__isnull=True, state__in=UNANSWERED), user)
     url = reverse("admin:requests_optout_changelist")
     late = rows.filter(due_at__lt=now).count()
     yield Due("late", "Opt-outs past their deadline", late, f"{url}?clock=late")

@@ -12,7 +12,11 @@ def main(point: str, moment: str, count: int) -> None:
 
     django.setup()
     from portal import vault
-    from requests.erasures import execution
+    from requests.erasures import execution, sweep
+
+    engine: Any = execution
+    looking: Any = sweep
+    keys: Any = vault
 
     seen = 0
 
@@ -27,14 +31,14 @@ def main(point: str, moment: str, count: int) -> None:
 
         return wrapped
 
-    execution.keep_tokens = deadly(execution.keep_tokens, "keep_tokens")
-    execution.journal_erasure = deadly(execution.journal_erasure, "journal")
-    execution.eraser.erase = deadly(execution.eraser.erase, "erase")
-    execution.remove_content = deadly(execution.remove_content, "remove_file")
-    execution.sweep.sweep = deadly(execution.sweep.sweep, "sweep")
-    execution.certify = deadly(execution.certify, "certify")
-    vault.shred = deadly(vault.shred, "shred")
-    vault.roll = deadly(vault.roll, "roll")
+    engine.keep_tokens = deadly(engine.keep_tokens, "keep_tokens")
+    engine.journal_erasure = deadly(engine.journal_erasure, "journal")
+    engine.eraser.erase = deadly(engine.eraser.erase, "erase")
+    engine.remove_content = deadly(engine.remove_content, "remove_file")
+    looking.sweep = deadly(looking.sweep, "sweep")
+    engine.certify = deadly(engine.certify, "certify")
+    keys.shred = deadly(keys.shred, "shred")
+    keys.roll = deadly(keys.roll, "roll")
     execution.run_due(lambda: datetime.fromisoformat(moment))
 
 

@@ -30,9 +30,10 @@ POINTS = [
     ("keep_tokens", 1),
     ("journal", 1),
     ("shred", 1),
+    ("shred", 2),
     ("erase", 1),
     ("sweep", 1),
-    ("shred", 2),
+    ("shred", 3),
     ("roll", 1),
     ("certify", 1),
 ]
