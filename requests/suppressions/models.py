@@ -47,7 +47,12 @@ class CatalogSuppression(Case):
                 fields=["tail_ends_on"],
                 condition=Q(closed_at__isnull=True),
                 name="suppression_open",
-            )
+            ),
+            models.Index(
+                fields=["client"],
+                condition=Q(closed_at__isnull=True, has_violation=True),
+                name="suppression_violation",
+            ),
         ]
 
     def check_reach(self, user: User) -> None:
@@ -79,6 +84,14 @@ class SuppressedDrop(models.Model):
 
     class Meta:
         ordering = ["mail_date"]
+        # The start page asks which mailings would be a violation, among many rows of which few are.
+        indexes = [
+            models.Index(
+                fields=["drop"],
+                condition=Q(classification="violation"),
+                name="suppressed_drop_violation",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["suppression", "drop"], name="suppressed_drop_once")
         ]
