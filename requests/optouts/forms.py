@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from clients.instructions.forms import WhenInput, evidence_from
-from clients.instructions.verbs import instructions_in_force
+from clients.instructions.verbs import Evidence, instructions_in_force
 from clients.models import Brand, Client, Instruction
 from consumers.profile import Profile
 from portal.admin import VerbForm
@@ -52,6 +52,9 @@ class LogForm(forms.Form):
         max_length=4000,
         help_text="Kept sealed in the thread of the case. Not needed.",
     )
+    evidence = forms.FileField(
+        label="The letter or e-mail", required=False, help_text="Stored sealed. Not needed."
+    )
 
     def __init__(self, *args: Any, client: Client, marketing_channel: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,7 +66,7 @@ class LogForm(forms.Form):
             )
             self.fields[name].widget.attrs["autocomplete"] = "off"
         self.fields[self.asked[0]].widget.attrs["autofocus"] = True
-        self.order_fields([*self.asked, "brand", "channel", "received_at", "one_click", "text"])
+        self.order_fields([*self.asked, "brand", "channel", "received_at", "one_click"])
         _offer(self, "brand", client.brands.all())
         if marketing_channel not in ("", "email"):
             del self.fields["one_click"]
@@ -77,6 +80,9 @@ class LogForm(forms.Form):
         if not self.errors and not addresses.is_usable(address):
             self.add_error(self.asked[0], addresses.NEEDED[self.marketing_channel])
         return {**cleaned, "address": address}
+
+    def clean_evidence(self) -> Evidence | None:
+        return evidence_from(self.cleaned_data.get("evidence"))
 
     def clean_received_at(self) -> Any:
         received_at = self.cleaned_data["received_at"]

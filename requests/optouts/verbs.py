@@ -24,6 +24,7 @@ from requests.optouts.states import STAFF
 
 LOGGED_MESSAGE = "optout.logged"
 OPT_IN = "opt_in"
+OPT_OUT = "opt_out"
 EARLIEST_YEAR = 2000
 
 
@@ -39,13 +40,15 @@ def log_opt_out(
     brand: Brand | None = None,
     one_click: bool = False,
     text: str = "",
+    evidence: Evidence | None = None,
 ) -> OptOut:
     """Log an opt-out and honour it at once, in one transaction; kept even where nobody matches (R24, R29).
 
     `address` is all that is needed: an e-mail address, a telephone number, an external id, or a name at a
     street and postcode. `marketing_channel` "" is every channel, `brand` None every brand; `channel` is the
-    door by which it came; `text` its own words, kept sealed. An opt-out of an address that is out already is
-    recorded again and changes nothing (its leaf says "repeated"). Raises Refused; nothing is stored then.
+    door by which it came; `text` its own words and `evidence` the letter, both kept sealed. An opt-out of an
+    address that is out already is recorded again and changes nothing (its leaf says "repeated"). Raises
+    Refused; nothing is stored then.
     """
     row = OptOut(
         client=client,
@@ -70,9 +73,8 @@ def log_opt_out(
         tokens = effect.tokens_of(client.pk, known)
         effect.hold_address(tokens)
         _open(row, known, one_click=one_click, by=by, now=now)
-        if text.strip():
-            thread.add(row, direction="in", channel=channel, text=text.strip(), by=by, now=now)
         leaf.reason = "repeated" if _suppress(row, known, tokens, by=by, now=now) else ""
+        _keep_words(row, text, evidence, by=by, now=now)
         outbox.put(LOGGED_MESSAGE, row.pk, now=now)
     return row
 
@@ -161,7 +163,7 @@ def lift(
         check_can_lift(locked, instruction, by=by, now=now)
         check_opt_in(locked, opted_in_at, now=now)
         begin(instruction, case=locked, by=by, now=now)
-        _attach(locked, evidence, by=by, now=now)
+        _attach(locked, evidence, kind=OPT_IN, by=by, now=now)
         locked.lifted_at, locked.opted_in_at = now, opted_in_at
         locked.lift_instruction = instruction
         others = _release(locked, opted_in_at, counts, by=by, now=now)
@@ -224,6 +226,24 @@ def _suppress(
     return repeats
 
 
+def _keep_words(
+    row: OptOut, text: str, evidence: Evidence | None, *, by: User, now: datetime
+) -> None:
+    """Keep what the consumer wrote, as the matched person's own, so that it is erased with them."""
+    if text.strip():
+        thread.add(
+            row,
+            direction="in",
+            channel=row.channel,
+            text=text.strip(),
+            by=by,
+            now=now,
+            subject_id=row.consumer_id,
+        )
+    if evidence is not None:
+        _attach(row, evidence, kind=OPT_OUT, by=by, now=now)
+
+
 def _match(people: int) -> str:
     if people == 0:
         return OptOut.Match.NONE
@@ -248,11 +268,11 @@ def _release(
     return effect.stopping_mail(row, tokens)
 
 
-def _attach(row: OptOut, evidence: Evidence, *, by: User, now: datetime) -> None:
+def _attach(row: OptOut, evidence: Evidence, *, kind: str, by: User, now: datetime) -> None:
     files.attach(
         row,
         evidence.content,
-        kind=OPT_IN,
+        kind=kind,
         name=evidence.name,
         content_type=evidence.content_type,
         by=by,

@@ -46,7 +46,7 @@ def log(request: HttpRequest, client_id: UUID, what: str) -> HttpResponse:
     channel = "" if what == EVERY else what
     if request.method != "POST":
         return _page(request, LogForm(client=client, marketing_channel=channel), status=200)
-    form = LogForm(request.POST, client=client, marketing_channel=channel)
+    form = LogForm(request.POST, request.FILES, client=client, marketing_channel=channel)
     if not form.is_valid():
         return _page(request, form, status=422)
     try:
