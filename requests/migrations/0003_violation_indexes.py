@@ -5,20 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients', '0004_instruction_use'),
-        ('requests', '0002_keys'),
+        ("clients", "0004_instruction_use"),
+        ("requests", "0002_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='catalogsuppression',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True), ('has_violation', True)), fields=['client'], name='suppression_violation'),
+            model_name="catalogsuppression",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True), ("has_violation", True)),
+                fields=["client"],
+                name="suppression_violation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='suppresseddrop',
-            index=models.Index(condition=models.Q(('classification', 'violation')), fields=['drop'], name='suppressed_drop_violation'),
+            model_name="suppresseddrop",
+            index=models.Index(
+                condition=models.Q(("classification", "violation")),
+                fields=["drop"],
+                name="suppressed_drop_violation",
+            ),
         ),
     ]
