@@ -95,12 +95,16 @@ def shape(cell: str) -> str:
     return _DIGITS.sub("9", _LETTERS.sub("x", cell.strip()[:_SHAPE_WIDTH]))
 
 
-def remove(job: ImportJob) -> None:
-    """Remove the sealed file and shred the job's key. Repeating it changes nothing."""
+def drop(job: ImportJob) -> None:
+    """Remove the sealed file and shred the key of a job, whose row may not be stored at all."""
     path_of(job).unlink(missing_ok=True)
     if job.key_ref is not None:
         vault.shred(job.client_id, [job.key_ref])
-        ImportJob.objects.filter(pk=job.pk, closed_at__isnull=False).update(
-            sealed=None, key_page=None, key_slot=None
-        )
-        job.sealed = job.key_page = job.key_slot = None
+
+
+def remove(job: ImportJob) -> None:
+    """Remove the file of an import that has ended. Repeating it changes nothing."""
+    drop(job)
+    ImportJob.objects.filter(pk=job.pk, closed_at__isnull=False).update(
+        sealed=None, key_page=None, key_slot=None
+    )

@@ -93,7 +93,7 @@ def create_import(
             job.save(force_insert=True)
             record_verb(job, "create", by=by, now=now)
     except BaseException:
-        source.remove(job)
+        source.drop(job)
         raise
     return job
 
