@@ -33,6 +33,7 @@ from portal import ledger, outbox
 from portal.cases.verbs import transition
 from portal.errors import Refused
 from portal.models import User
+from portal.restore import replay_pending
 from portal.work import LeaseLost, StopRequested, claim, fence, give_back
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,12 @@ Watch = Callable[[ImportJob], None]
 
 
 def run_due(clock: Clock) -> int:
-    """Run every import that is due, one after the other; returns how many were taken."""
+    """Run every import that is due, one after the other; returns how many were taken.
+
+    None is taken after a restore until the erasures have been replayed: it might bring in who was erased (R41).
+    """
     taken = 0
-    while (job := claim(ImportJob, clock())) is not None:
+    while not replay_pending() and (job := claim(ImportJob, clock())) is not None:
         _run(job, clock, _nothing)
         taken += 1
     return taken
@@ -51,7 +55,7 @@ def run_due(clock: Clock) -> int:
 
 def run_job(job: ImportJob, clock: Clock, *, watch: Watch | None = None) -> bool:
     """Run this import if it is due and free; False if it is not. `watch` is called after each batch."""
-    claimed = claim(ImportJob, clock(), pk=job.pk)
+    claimed = None if replay_pending() else claim(ImportJob, clock(), pk=job.pk)
     if claimed is None:
         return False
     _run(claimed, clock, watch or _nothing)

@@ -36,7 +36,8 @@ class Inspection:
     """What a file's beginning says. `samples` are shapes, "xxxxx 99", cell by cell; no value is in them.
 
     `refused` is column -> the sentence why it is never read; `mapping` is what was confirmed for this client
-    the last time (`is_remembered`), or what the names of the columns suggest.
+    the last time (`is_remembered`), or what the names of the columns suggest. `same_as` is the reference of an
+    earlier import of the very same file, "" if there is none.
     """
 
     file: FileFormat
@@ -44,6 +45,7 @@ class Inspection:
     samples: list[list[str]]
     mapping: Mapping
     is_remembered: bool
+    same_as: str = ""
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -126,7 +128,15 @@ def columns(job: ImportJob, *, encoding: str = "utf-8") -> Inspection:
         remembered
         or mappings.suggest(file.headers, country=job.client.default_country, kind=job.kind),
         remembered is not None,
+        _same_as(job),
     )
+
+
+def _same_as(job: ImportJob) -> str:
+    earlier = ImportJob.objects.filter(
+        client_id=job.client_id, kind=job.kind, file_digest=job.file_digest, rows_read__gt=0
+    ).exclude(pk=job.pk)
+    return earlier.order_by("logged_at").values_list("reference", flat=True).first() or ""
 
 
 def _remembered(job: ImportJob, file: FileFormat) -> Mapping | None:

@@ -147,3 +147,33 @@ def test_the_end_of_an_import_removes_its_file_and_shreds_its_key_even_after_a_k
     job.refresh_from_db()
     assert (job.sealed, job.key_ref) == (None, None)
     assert vault.keys(client.pk, [ref]) == {}
+
+
+def test_two_files_of_a_client_at_the_same_time_make_each_person_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine.small_batches(monkeypatch, 20)
+    client = engine.ready_client()
+    rows = [f"C{n},Alice {n},,person{n}@example.com,,,,," for n in range(200)]
+    jobs = [
+        engine.start(engine.upload(client, engine.people(*order))) for order in (rows, rows[::-1])
+    ]
+    connections.close_all()
+    children = []
+    for job in jobs:
+        child = os.fork()
+        if child == 0:  # pragma: no cover  (another process)
+            try:
+                runner.run_job(job, engine.clock())
+            finally:
+                os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    for job in jobs:
+        job.refresh_from_db()
+        assert job.state == "finished", job.last_fault
+    assert sum(job.accepted for job in jobs) == 200
+    assert sum(job.unchanged for job in jobs) == 200
+    assert Consumer.objects.filter(client=client).count() == 200
+    assert len(engine.profiles(client)) == 200

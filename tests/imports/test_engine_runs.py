@@ -307,3 +307,22 @@ def test_the_outcomes_of_rows_that_cannot_be_read_have_their_reasons() -> None:
         ImportRow.objects.filter(job=job).order_by("row_number").values_list("reason", flat=True)
     )
     assert list(found) == ["row.too_few_cells", "row.too_many_cells", "no_identifier"]
+
+
+def test_the_same_file_is_known_again_before_it_is_started() -> None:
+    client = engine.ready_client()
+    first = engine.bring_in(client, ROWS)
+    assert verbs.columns(engine.upload(client, ROWS)).same_as == first.reference
+    assert verbs.columns(engine.upload(client, ROWS + "C99,,,,,,,,\n")).same_as == ""
+    assert verbs.columns(engine.upload(engine.ready_client(), ROWS)).same_as == ""
+
+
+def test_no_import_runs_after_a_restore_until_the_erasures_are_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = engine.start(engine.upload(engine.ready_client(), ROWS))
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "replay_pending", lambda: True)
+        assert runner.run_due(engine.clock()) == 0
+        assert not runner.run_job(job, engine.clock())
+    assert runner.run_due(engine.clock()) == 1
