@@ -4,7 +4,7 @@ import argparse
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -44,7 +44,8 @@ class Command(BaseCommand):
         parser.add_argument("--resume", metavar="REFERENCE", help="a stopped or failed import")
 
     def handle(self, **options: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), highlight=False)
+        # Django's wrapper ends every piece with a line break, which would tear the progress bar apart.
+        console = Console(file=cast("Any", self.stdout)._out, highlight=False)
         try:
             job = self._job(options)
             self._run(job, _user(options["username"]), console)
