@@ -36,6 +36,7 @@ from requests.erasures.certificate import certify
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
 from requests.erasures.verbs import case_key, holds_on, matched_ids
+from requests.optouts.adoption import adopt
 
 BATCH = 5_000
 WANTED = "requests.erasuresubject.wanted"
@@ -171,6 +172,8 @@ def _keep_wanted(work: Erasure, subjects: dict[UUID, UUID]) -> None:
     key = case_key(work)
     rows = Consumer.objects.filter(client_id=work.client_id, pk__in=list(subjects.values()))
     profiles = open_profiles(rows)
+    # Opt-outs that matched nobody or several people become the person's own, and go with them.
+    adopt(work.client_id, profiles)
     pairs = [
         (
             subject_id,
