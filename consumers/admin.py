@@ -51,7 +51,7 @@ class ConsumerAdmin(PortalAdmin[Consumer]):
     def person(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The person, masked; after a POST with a reason unmasked, in this one answer."""
         consumer = self.get_object(request, object_id)
-        if consumer is None:
+        if consumer is None or not self.has_view_permission(request, consumer):
             raise Http404
         form = RevealForm(request.POST or None)
         profile, revealed = open_profiles([consumer]).get(consumer.pk), False
