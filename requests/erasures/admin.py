@@ -16,6 +16,7 @@ from requests.erasures import forms, verbs
 from requests.erasures.models import Erasure
 from requests.erasures.preview import preview
 from requests.erasures.states import EXECUTION, STAFF
+from requests.erasures.subjects import matched_ids
 
 VERBS = (
     Verb(
@@ -109,7 +110,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
     def _preview(self, case: Erasure) -> list[Any]:
         if case.state not in ("matched", "on_hold", "approved"):
             return []
-        return preview(case.client_id, verbs.matched_ids(case))
+        return preview(case.client_id, matched_ids(case))
 
     def _why_not(self, case: Erasure, verb: Verb, user: User) -> str:
         reason = super()._why_not(case, verb, user)

@@ -17,7 +17,8 @@ from portal.ledger.signing import is_signed, load_key
 from portal.models import User
 from portal.roles import role_name
 from requests.erasures import recipients
-from requests.erasures.models import Erasure, ErasureSubject
+from requests.erasures.models import Erasure
+from requests.erasures.subjects import Match, tally
 
 METHOD = (
     "Each consumer's key was shredded and its page re-keyed; sealed and indexed columns were nullified or "
@@ -41,7 +42,7 @@ def certify(erasure: Erasure, *, now: datetime) -> None:
 def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
     """The certificate's content (domain.md, document 10)."""
     checkpoint = Checkpoint.objects.order_by("-size").first()
-    matches = list(erasure.subjects.values_list("match", flat=True))
+    rows = tally(erasure)
     return {
         "kind": "erasure certificate",
         "version": 1,
@@ -53,10 +54,12 @@ def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
         "approved_at": _time(erasure.approved_at),
         "certified_at": _time(now),
         "scope": {
-            "people_named": len(matches),
-            "people_erased": matches.count(ErasureSubject.Match.ONE),
-            "people_not_on_file": matches.count(ErasureSubject.Match.NONE),
-            "rows_left_out": matches.count(ErasureSubject.Match.LEFT_OUT),
+            "rows_given": sum(rows.values()),
+            "people_erased": rows[Match.ONE],
+            "people_not_on_file": rows[Match.NONE],
+            "rows_repeated": rows[Match.REPEATED],
+            "rows_left_out": rows[Match.LEFT_OUT],
+            "rows_refused": rows[Match.REFUSED],
         },
         "rows_by_table": dict(erasure.counts),
         "method": METHOD,

@@ -35,7 +35,8 @@ from requests.erasures import recipients, sweep, tokens
 from requests.erasures.certificate import certify
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
-from requests.erasures.verbs import case_key, holds_on, matched_ids
+from requests.erasures.subjects import case_key, matched_ids
+from requests.erasures.verbs import holds_on
 from requests.optouts.adoption import adopt
 
 BATCH = 5_000

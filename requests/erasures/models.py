@@ -89,8 +89,17 @@ class Erasure(SealedRow, LeasedWork, Case):
         check_reach(user, self.client_id)
 
 
+KEEP_NOTHING = ("repeated", "left_out", "refused")
+"""The outcomes that nobody brings back: of such a row nothing is kept of what was given."""
+
+
 class ErasureSubject(models.Model):
-    """One person whom the erasure is about, and how far it has come with them."""
+    """One person whom the erasure is about, and how far it has come with them.
+
+    Of a file every row is one, whatever came of it: nobody is erased but those whose match is ONE, and
+    nobody is it twice. Of a row that was refused `fault` is the code why; of another, what of it could not be
+    read, if anything.
+    """
 
     data_subject = "consumer_id"
 
@@ -98,7 +107,9 @@ class ErasureSubject(models.Model):
         NONE = "none", "Nobody"
         ONE = "one", "One person"
         AMBIGUOUS = "ambiguous", "Several people"
+        REPEATED = "repeated", "Named before"
         LEFT_OUT = "left_out", "Left out by staff"
+        REFUSED = "refused", "Refused"
 
     class Stage(models.IntegerChoices):
         PENDING = 0, "Pending"
@@ -108,7 +119,9 @@ class ErasureSubject(models.Model):
 
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     erasure = plain(
-        models.ForeignKey(Erasure, models.CASCADE, related_name="subjects", db_constraint=False)
+        models.ForeignKey(
+            Erasure, models.CASCADE, related_name="subjects", db_constraint=False, db_index=False
+        )
     )
     client_id = plain(models.UUIDField())
     row_number = plain(models.BigIntegerField(default=1))
@@ -138,6 +151,7 @@ class ErasureSubject(models.Model):
         indexes = [
             models.Index(fields=["erasure", "stage", "id"], name="subject_stage"),
             models.Index(fields=["client_id", "consumer_id"], name="subject_consumer"),
+            models.Index(fields=["erasure", "match", "row_number"], name="subject_match"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["erasure", "row_number"], name="subject_row_once"),
@@ -145,6 +159,18 @@ class ErasureSubject(models.Model):
                 condition=Q(match="one", consumer_id__isnull=False)
                 | (~Q(match="one") & Q(consumer_id__isnull=True)),
                 name="subject_match_names_one",
+            ),
+            models.UniqueConstraint(
+                fields=["erasure", "consumer_id"],
+                condition=Q(match="one"),
+                name="subject_person_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(match__in=KEEP_NOTHING) | Q(given__isnull=True),
+                name="subject_keeps_nothing",
+            ),
+            models.CheckConstraint(
+                condition=~Q(match="refused") | ~Q(fault=""), name="subject_refused_says_why"
             ),
         ]
 

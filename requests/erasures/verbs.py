@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -11,19 +10,19 @@ from clients.access import check_reach
 from clients.instructions import verbs as instructions
 from clients.models import Client, Instruction
 from consumers.models import Consumer, LegalHold
-from consumers.profile import Profile, pack, unpack
-from portal import clocks, vault
+from consumers.profile import Profile
+from portal import clocks
 from portal.cases.verbs import record_verb
 from portal.cases.verbs import transition as case_transition
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
 from portal.tasks import hint_task
-from requests.erasures import tokens
-from requests.erasures.matching import is_erasable, match_person
+from requests.erasures import subjects, tokens
+from requests.erasures.matching import is_erasable
 from requests.erasures.models import Erasure, ErasureSubject
+from requests.erasures.subjects import matched_ids
 
-GIVEN = "requests.erasuresubject.given"
 AT_ONCE = 500
 """Up to so many people the suppression is written with the approval itself; above, by the worker first."""
 
@@ -60,8 +59,9 @@ def log_erasure(
         erasure.seal_content({})
         erasure.save(force_insert=True)
         instructions.begin(instruction, case=erasure, by=by, now=now)
-        add_subjects(erasure, people, first_row=1)
-        _enter_matched_state(erasure, now)
+        rows = [subjects.Described(number, given) for number, given in enumerate(people, start=1)]
+        subjects.store(erasure, subjects.match(erasure, rows))
+        enter_matched_state(erasure, now)
         erasure.save()
         record_verb(erasure, "log", by=by, now=now, counts={"people": len(people)})
     return erasure
@@ -73,70 +73,9 @@ def _start_clock(erasure: Erasure) -> None:
     erasure.due_at, erasure.due_rule, erasure.due_reason = due.due_at, due.rule.code, due.reason
 
 
-def add_subjects(erasure: Erasure, people: Sequence[Profile], *, first_row: int) -> None:
-    """Store and match people; what was given is sealed under the case's own key."""
-    key = case_key(erasure)
-    rows = []
-    for number, given in enumerate(people, start=first_row):
-        outcome = match_person(erasure.client_id, given)
-        row = ErasureSubject(
-            erasure=erasure,
-            client_id=erasure.client_id,
-            row_number=number,
-            match=outcome.match,
-            consumer_id=outcome.consumer_id,
-            candidates=outcome.candidates,
-        )
-        row.given = vault.seal(
-            key,
-            pack(given),
-            purpose=GIVEN,
-            client_id=erasure.client_id,
-            owner_id=row.pk,
-        )
-        rows.append(row)
-    ErasureSubject.objects.bulk_create(rows, batch_size=2000)
-    _leave_out_repeats(erasure)
-
-
-def _leave_out_repeats(erasure: Erasure) -> None:
-    """The same person named twice is one subject; the later row is left out."""
-    seen: set[UUID] = set()
-    matched = erasure.subjects.filter(match=ErasureSubject.Match.ONE).order_by("row_number")
-    repeated = []
-    for pk, consumer_id in matched.values_list("pk", "consumer_id"):
-        if consumer_id in seen:
-            repeated.append(pk)
-        elif consumer_id:
-            seen.add(consumer_id)
-    erasure.subjects.filter(pk__in=repeated).update(
-        match=ErasureSubject.Match.LEFT_OUT, consumer_id=None
-    )
-
-
-def case_key(erasure: Erasure) -> bytes:
-    """The key that seals what belongs to the case itself. Raises vault.KeyShredded once it is sealed."""
-    if erasure.key_ref is None:
-        raise vault.KeyShredded("The key of this erasure was shredded when it was sealed.")
-    return vault.key(erasure.client_id, erasure.key_ref)
-
-
-def given_of(erasure: Erasure, subject: ErasureSubject) -> Profile | None:
-    """What the client gave to find the subject, or None once the erasure is verified."""
-    if subject.given is None:
-        return None
-    opened = vault.unseal(
-        case_key(erasure),
-        bytes(subject.given),
-        purpose=GIVEN,
-        client_id=erasure.client_id,
-        owner_id=subject.pk,
-    )
-    return unpack(opened)
-
-
-def _enter_matched_state(erasure: Erasure, now: datetime) -> None:
-    kinds = set(erasure.subjects.values_list("match", flat=True))
+def enter_matched_state(erasure: Erasure, now: datetime) -> None:
+    """Move to what the rows of the case have come to."""
+    kinds = set(erasure.subjects.order_by().values_list("match", flat=True).distinct())
     if ErasureSubject.Match.AMBIGUOUS in kinds:
         erasure.enter("ambiguous", now)
     elif ErasureSubject.Match.ONE in kinds:
@@ -148,15 +87,8 @@ def _enter_matched_state(erasure: Erasure, now: datetime) -> None:
 def match_again(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Match those who are not settled once more, after an import or a correction."""
     with case_transition(erasure, "match", by=by, now=now) as locked:
-        for subject in locked.subjects.exclude(match__in=("one", "left_out")):
-            given = given_of(locked, subject)
-            if given is not None:
-                outcome = match_person(locked.client_id, given)
-                subject.match, subject.consumer_id = outcome.match, outcome.consumer_id
-                subject.candidates = outcome.candidates
-                subject.save()
-        _leave_out_repeats(locked)
-        _enter_matched_state(locked, now)
+        subjects.match_anew(locked)
+        enter_matched_state(locked, now)
 
 
 def resolve(
@@ -168,29 +100,24 @@ def resolve(
         if row.match != ErasureSubject.Match.AMBIGUOUS:
             raise Refused("This row is settled already.", code="settled")
         if consumer is None:
-            row.match, row.consumer_id = ErasureSubject.Match.LEFT_OUT, None
+            row.match, row.given = ErasureSubject.Match.LEFT_OUT, None
         elif consumer.pk not in row.candidates or consumer.client_id != locked.client_id:
             raise Refused("Choose one of the people that were found.", code="no_candidate")
         elif not is_erasable(consumer):
             raise Refused("This is a seed, or erased already.", code="not_erasable")
+        elif subjects.is_named(locked, consumer.pk):
+            row.match, row.given = ErasureSubject.Match.REPEATED, None
         else:
             row.match, row.consumer_id = ErasureSubject.Match.ONE, consumer.pk
         row.save()
-        _leave_out_repeats(locked)
-        _enter_matched_state(locked, now)
-
-
-def matched_ids(erasure: Erasure) -> list[UUID]:
-    """The consumers whom the erasure will erase."""
-    ids = erasure.subjects.filter(match=ErasureSubject.Match.ONE, consumer_id__isnull=False)
-    return [pk for pk in ids.values_list("consumer_id", flat=True) if pk]
+        enter_matched_state(locked, now)
 
 
 def holds_on(erasure: Erasure) -> list[LegalHold]:
     """The legal holds in force on the erasure's people (R36)."""
-    subjects = erasure.subjects.filter(match=ErasureSubject.Match.ONE).values("consumer_id")
+    named = erasure.subjects.filter(match=ErasureSubject.Match.ONE).values("consumer_id")
     rows = LegalHold.objects.filter(
-        client_id=erasure.client_id, released_at__isnull=True, consumer_id__in=subjects
+        client_id=erasure.client_id, released_at__isnull=True, consumer_id__in=named
     )
     return list(rows[:100])
 
