@@ -21,6 +21,7 @@ from clients.states import DROP_TABLE, PLANNERS
 from clients.verbs import check_valid, lock_client
 from portal import ledger
 from portal.errors import Refused
+from portal.history import save_signed
 from portal.models import User
 from portal.roles import check_role
 
@@ -57,7 +58,7 @@ def plan_drop(
         lock_client(client)
         _check_dates(drop, now)
         check_valid(drop)
-        drop.save(force_insert=True)
+        save_signed(drop, by=by, now=now, force_insert=True)
         _tell(drop, by=by, now=now)
     return drop
 
@@ -181,7 +182,7 @@ def _transition(drop: MailDrop, verb: str, *, by: User, now: datetime) -> Iterat
         target = DROP_TABLE.check(verb, locked.state).target
         yield locked
         locked.state = target or locked.state
-        locked.save()
+        save_signed(locked, by=by, now=now)
         _tell(locked, by=by, now=now)
     for name in ("state", "mail_date", "lead_days", "lock_at", "kill_file_deadline"):
         setattr(drop, name, getattr(locked, name))

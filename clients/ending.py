@@ -22,6 +22,7 @@ from clients.verbs import lock_client
 from portal import outbox, vault
 from portal.cases.models import Case
 from portal.errors import Refused
+from portal.history import save_signed
 from portal.models import User
 from portal.personal import Fate, is_history, personal_fields, subject_column, subject_models
 from portal.roles import SECURITY_OFFICER, check_role
@@ -82,7 +83,7 @@ def end_processing(client: Client, *, confirmation: str, by: User, now: datetime
             )
         _use(instruction, by=by, now=now)
         locked.ended_at = now
-        locked.save()
+        save_signed(locked, by=by, now=now)
         outbox.put(DESTROY_MESSAGE, locked.pk, now=now)
     client.ended_at = now
 

@@ -12,6 +12,7 @@ from clients.controllers import Brand, Client, ClientAssignment, ClientContact
 from clients.recording import Leaf, recorded
 from portal import vault
 from portal.errors import Refused
+from portal.history import save_signed
 from portal.ids import new_id
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, SECURITY_OFFICER, check_role, has_role
@@ -64,7 +65,7 @@ def create_client(
     with _client_verb(client, "client.create", by=by, now=now):
         check_role(by, *SET_UP)
         _change(client, settings)
-        client.save(force_insert=True)
+        save_signed(client, by=by, now=now, force_insert=True)
         vault.create_client(client.pk)
     return client
 
@@ -77,7 +78,7 @@ def update_client(client: Client, *, values: Mapping[str, Any], by: User, now: d
         leaf.counts["fields"] = len(values)
         _change(locked, values)
         _check_drops_still_fit(locked)
-        locked.save()
+        save_signed(locked, by=by, now=now)
     return locked
 
 

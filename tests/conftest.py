@@ -1,11 +1,33 @@
 """What every test stands on: folders of its own, a fixed clock, and the cast."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--clock` shows today what would fail on another day: at a change of the hour, or in some years."""
+    parser.addoption(
+        "--clock",
+        type=datetime.fromisoformat,
+        help="run every test as if it began at this moment, such as 2028-02-29T23:59:30+00:00",
+    )
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set the wall clock of this process to `--clock`, from where it goes on."""
+    moment: datetime | None = request.config.getoption("--clock")
+    if moment is None:
+        yield
+        return
+    with time_machine.travel(moment, tick=True):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from clients.models import Client, Instruction, MailDrop
 from consumers.models import Consumer, Purchase
@@ -37,6 +38,7 @@ def test_loading_the_demo_twice_makes_everything_once() -> None:
     )
 
 
-def test_the_demo_is_refused_outside_of_the_demo() -> None:
+def test_the_demo_is_refused_outside_of_the_demo(settings: Settings) -> None:
+    settings.DEMO = False
     with pytest.raises(CommandError, match="PORTAL_DEMO"):
         call_command("loaddemo")

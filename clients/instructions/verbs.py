@@ -28,6 +28,7 @@ from portal.cases import files, thread
 from portal.cases.models import CaseFile
 from portal.cases.verbs import transition
 from portal.errors import Refused
+from portal.history import save_signed
 from portal.models import User
 from portal.roles import check_role
 
@@ -141,7 +142,7 @@ def log_instruction(
         row.open_case(by=by, now=now)
         if note.strip():
             row.seal_content({"note": note.strip()})
-        row.save(force_insert=True)
+        save_signed(row, by=by, now=now, force_insert=True)
         if evidence is not None:
             _attach(row, evidence, by=by, now=now)
         if is_oral and evidence is None:

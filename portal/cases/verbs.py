@@ -10,6 +10,7 @@ from django.db import transaction
 from portal import ledger
 from portal.cases.models import Case
 from portal.errors import Refused
+from portal.history import save_signed
 from portal.models import User
 from portal.roles import SYSTEM, check_role
 
@@ -41,7 +42,7 @@ def transition(
             locked.check_reach(by)
             yield locked
             locked.enter(to or permitted.target or locked.state, now)
-            locked.save()
+            save_signed(locked, by=by, now=now)
             record_verb(locked, verb, by=by, now=now, counts=counts, reason=reason)
     except Refused as refusal:
         record_verb(case, verb, by=by, now=now, outcome="refused", reason=refusal.code)

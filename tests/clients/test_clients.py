@@ -102,6 +102,7 @@ def test_a_change_is_kept_in_the_history_and_the_ledger(admin: User, now: dateti
     verbs.update_client(client, values={"recall_hours": 48}, by=admin, now=now)
     hours = client.history.order_by("history_id").values_list("recall_hours", flat=True)
     assert list(hours) == [24, 48]
+    assert set(client.history.values_list("history_user", "history_date")) == {(admin.pk, now)}
     assert Leaf.objects.get(verb="client.update").counts == {"fields": 1}
 
 

@@ -372,6 +372,19 @@ def test_the_schedule_expires_what_is_over_and_leaves_what_is_being_executed(
     assert verbs.expire(ends) == 0
 
 
+def test_history_says_who_and_when_as_the_verbs_do_and_not_as_the_wall_clock(
+    officer: User, now: datetime
+) -> None:
+    instruction = log_instruction(make_client(), now=now)
+    later = now + timedelta(days=2)
+    verbs.check_authority(instruction, by=officer, now=later)
+    entries = instruction.history.order_by("history_id")
+    assert list(entries.values_list("history_user", "history_date")) == [
+        (instruction.logged_by_id, now),
+        (officer.pk, later),
+    ]
+
+
 def test_history_keeps_no_note() -> None:
     instruction = log_instruction(make_client(), note="about Bob")
     columns = {field.name for field in instruction.history.model._meta.get_fields()}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from clients.models import Client, Instruction
 from consumers.profile import Profile
@@ -96,7 +97,7 @@ def test_the_officer_previews_approves_and_reads_the_certificate(
     assert "alice" not in page.lower()
     assert "Type ER-" in browser.post(approve, {"confirmation": "no"}).content.decode()
     assert browser.post(approve, {"confirmation": erasure.reference}).status_code == 302
-    execution.run_due(lambda: now + timedelta(days=365))
+    execution.run_due(lambda: timezone.now() + timedelta(days=365))
     told = browser.get(reverse("erasures:certificate_json", args=[erasure.pk]))
     assert told.status_code == 200
     assert told["X-Certificate-Signature"]

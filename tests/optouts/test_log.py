@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
+from simple_history.utils import bulk_create_with_history
 
 from clients.models import Brand, Client
 from clients.verbs import save_brand
@@ -114,21 +115,23 @@ def test_one_brand_is_opted_out_and_the_others_go_on(now: datetime) -> None:
 def test_an_opt_out_of_all_brands_turns_an_opt_in_to_one_brand(now: datetime) -> None:
     client = make_client()
     alice, brand = make_consumer(client), make_brand(client)
-    Preference.objects.create(
+    earlier = now - timedelta(days=9)
+    preference = Preference(
         client_id=client.pk,
         consumer_id=alice.pk,
         channel="email",
         brand=brand,
         opted_in=True,
-        changed_at=now - timedelta(days=9),
+        changed_at=earlier,
         source="import",
     )
+    bulk_create_with_history([preference], Preference, default_date=earlier)
     opt_out = make_opt_out(client)
     row = Preference.objects.get(consumer_id=alice.pk, brand=brand)
     assert (row.opted_in, row.source) == (False, opt_out.reference)
     assert row.history.count() == 2
     newest = row.history.latest()
-    assert newest.history_user == opt_out.logged_by
+    assert (newest.history_user, newest.history_date) == (opt_out.logged_by, now)
 
 
 def test_an_opt_out_of_another_clients_consumer_touches_nobody_else(now: datetime) -> None:
