@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
+from clients.access import reaches
 from portal import outbox
 from portal.cases import thread
 from portal.cases.models import CaseNote
@@ -17,6 +18,7 @@ from portal.models import User
 from portal.roles import SECURITY_OFFICER, has_role
 from requests.optouts.deadlines import DUE_MESSAGE, UNANSWERED
 from requests.optouts.models import OptOut
+from requests.optouts.states import STAFF
 from requests.optouts.verbs import LOGGED_MESSAGE
 
 
@@ -60,8 +62,10 @@ def warn_staff(opt_out_id: UUID, now: datetime) -> None:
 def _watchers(case: OptOut) -> list[User]:
     officers = User.objects.filter(is_active=True, groups__name=SECURITY_OFFICER)
     found = [user for user in officers.order_by("username") if has_role(user, SECURITY_OFFICER)]
-    if case.assignee is not None and case.assignee.is_active:
-        found.insert(0, case.assignee)
+    assignee = case.assignee
+    # Whoever does not look after the client any more is told nothing of it any more.
+    if assignee and has_role(assignee, *STAFF) and reaches(assignee, case.client_id):
+        found.insert(0, assignee)
     return found
 
 

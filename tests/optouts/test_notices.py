@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 
 from clients.models import Client
-from clients.verbs import assign_manager
+from clients.verbs import assign_manager, unassign_manager
 from portal import outbox
 from portal.models import OutboxMessage, User
 from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, SECURITY_OFFICER
@@ -118,6 +118,19 @@ def test_the_warning_goes_to_the_assignee_and_the_officers_each_alone(
     for message in mail.outbox:
         assert opt_out.due_reason in str(message.body)
         assert nothing_personal(f"{message.subject} {message.body}")
+
+
+def test_an_assignee_from_whom_the_client_was_taken_is_told_nothing_of_it_any_more(
+    client_: Client, now: datetime
+) -> None:
+    manager = make_user(ACCOUNT_MANAGER, username="adam")
+    staff_in(SECURITY_OFFICER)
+    assign_manager(client_, manager, by=staff_in(ADMINISTRATOR), now=now)
+    case = make_opt_out(client_, by=manager)
+    unassign_manager(client_, manager, by=staff_in(ADMINISTRATOR), now=now)
+    notices.warn_staff(case.pk, now)
+    assert [manager.email] not in sent_to()
+    assert sent_to()
 
 
 def test_many_are_warned_of_batch_by_batch(
