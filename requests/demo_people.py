@@ -20,6 +20,7 @@ from consumers.models import Consumer, Purchase
 from consumers.profile import Profile
 from portal.models import User
 from requests.erasures import verbs as erasures
+from requests.erasures.approval import mark_of
 from requests.models import Erasure, OptOut
 from requests.optouts.verbs import log_opt_out
 
@@ -110,7 +111,9 @@ def load_erasures(
             now=now,
         )
         if outcome in ("to be recalled", "approved", "on legal hold"):
-            erasures.approve(case, confirmation=case.reference, by=officer, now=now)
+            erasures.approve(
+                case, confirmation=case.reference, read=mark_of(case), by=officer, now=now
+            )
         if outcome == "to be recalled":
             erasures.recall(case, by=manager, now=now)
         elif outcome == "rejected":

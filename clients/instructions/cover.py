@@ -100,11 +100,21 @@ def finish(instruction: Instruction, *, case: Case, by: User, now: datetime) -> 
 
 
 def release(instruction: Instruction, *, case: Case, by: User, now: datetime) -> None:
-    """Give a one-case instruction back that `case` took and did not carry out, so that another may use it."""
+    """Give a one-case instruction back that `case` took and did not carry out, so that another may use it.
+
+    One that was suspended meanwhile, and is reviewed anew, is given back too; its state stays as it is.
+    """
     with transaction.atomic():
-        if _is_executing_for(instruction, case):
+        current = _current(instruction)
+        if current.used_by_case != case.pk:
+            return
+        if current.state == "executing":
             with transition(instruction, "release", by=by, now=now) as locked:
                 locked.used_by_case = None
+        elif current.is_open and current.state != "executed":
+            current.used_by_case = None
+            current.save()
+            record_verb(current, "release", by=by, now=now)
 
 
 def _current(instruction: Instruction) -> Instruction:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from clients.lists import StateFilter
 from portal.admin import CaseAdmin, Verb
@@ -116,7 +117,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         reason = super()._why_not(case, verb, user)
         if not reason and verb.name == "approve":
             try:
-                verbs.check_can_approve(case, user)
+                verbs.check_can_approve(case, user, timezone.now())
             except Refused as refusal:
                 return refusal.sentence
         return reason

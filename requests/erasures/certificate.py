@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 
 from portal.ledger.checkpoints import note_of
-from portal.ledger.models import Checkpoint
+from portal.ledger.models import Checkpoint, Leaf, Outcome
 from portal.ledger.signing import is_signed, load_key
 from portal.models import User
 from portal.roles import role_name
@@ -75,13 +75,23 @@ def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
             "expire_at": _time(erasure.backups_expire_at),
             "note": "Until then backups hold ciphertext whose keys are gone, and blind indexes.",
         },
-        "signatories": [_signatory(erasure.logged_by), _signatory(erasure.approved_by)],
+        "signatories": [
+            _signatory(erasure, "log", erasure.logged_by),
+            _signatory(erasure, "approve", erasure.approved_by),
+        ],
         "checkpoint": note_of(checkpoint) if checkpoint else None,
     }
 
 
-def _signatory(user: User | None) -> dict[str, str] | None:
-    return {"name": str(user), "role": role_name(user)} if user else None
+def _signatory(erasure: Erasure, verb: str, user: User | None) -> dict[str, str] | None:
+    """Who did what, in the role in which it was done: by now they may have another, or none."""
+    if user is None:
+        return None
+    done = Leaf.objects.filter(
+        object_id=erasure.pk, verb=f"{erasure.VERB_PREFIX}.{verb}", outcome=Outcome.DONE, actor=user
+    )
+    role = done.order_by("-id").values_list("role", flat=True).first()
+    return {"name": str(user), "role": role or role_name(user)}
 
 
 def _time(moment: datetime | None) -> str | None:

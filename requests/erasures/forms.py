@@ -15,6 +15,7 @@ from consumers.profile import masked
 from consumers.vaulting import open_profiles
 from portal.admin import VerbForm
 from portal.cases.models import Channel
+from requests.erasures.approval import mark_of
 from requests.erasures.models import ErasureSubject
 
 
@@ -48,14 +49,32 @@ def _usable(client: Client, now: datetime) -> "QuerySet[Instruction]":
     return instructions_in_force(client.pk, Instruction.Kind.ERASURE, now)
 
 
+class _AsShown(forms.HiddenInput):
+    """Carries the mark of what this page shows, also where an older one was posted and refused."""
+
+    def __init__(self, mark: str) -> None:
+        super().__init__()
+        self._mark = mark
+
+    def format_value(self, value: Any) -> str:
+        return self._mark
+
+
 class ApproveForm(VerbForm):
-    """The typed confirmation of the second person."""
+    """The typed confirmation of the second person, and what that person has read."""
 
     confirmation = forms.CharField(
         max_length=20,
         label="Type the reference of this erasure",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    # An empty one is no mark, and the verb refuses it with a sentence.
+    read = forms.CharField(max_length=64, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Taken before the preview is made: what changes in between is refused rather than overlooked.
+        self.fields["read"].widget = _AsShown(mark_of(self.case))
 
     def clean_confirmation(self) -> str:
         typed: str = self.cleaned_data["confirmation"]

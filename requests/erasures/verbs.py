@@ -18,7 +18,8 @@ from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
 from portal.tasks import hint_task
-from requests.erasures import subjects, tokens
+from requests.erasures import approval, holds, subjects, tokens
+from requests.erasures.holds import holds_on as holds_on
 from requests.erasures.matching import is_erasable
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.subjects import matched_ids
@@ -113,38 +114,25 @@ def resolve(
         enter_matched_state(locked, now)
 
 
-def holds_on(erasure: Erasure) -> list[LegalHold]:
-    """The legal holds in force on the erasure's people (R36)."""
-    named = erasure.subjects.filter(match=ErasureSubject.Match.ONE).values("consumer_id")
-    rows = LegalHold.objects.filter(
-        client_id=erasure.client_id, released_at__isnull=True, consumer_id__in=named
-    )
-    return list(rows[:100])
+def check_can_approve(erasure: Erasure, by: User, now: datetime) -> None:
+    """Raise Refused where `by` is no second person, somebody is on hold, or the instruction covers it no longer."""
+    approval.check_second_person(erasure, by)
+    holds.check_none(erasure)
+    approval.check_covered(erasure, now)
 
 
-def check_can_approve(erasure: Erasure, by: User) -> None:
-    """Raise Refused where `by` logged the case, somebody is on hold, or the instruction no longer covers it."""
-    if erasure.logged_by_id == by.pk:
-        raise Refused(
-            "You logged this erasure; another Security Officer must approve it.", code="four_eyes"
-        )
-    if holds_on(erasure):
-        raise Refused("A legal hold is in force on one of these people.", code="legal_hold")
+def approve(erasure: Erasure, *, confirmation: str, read: str, by: User, now: datetime) -> None:
+    """Approve: the second person types the reference. The suppression starts at once (R36, R39).
 
-
-def approve(erasure: Erasure, *, confirmation: str, by: User, now: datetime) -> None:
-    """Approve: the second person types the reference. The suppression starts at once (R36, R39)."""
+    `read` is the mark of what that person has read (`approval.mark_of`); refused where the case holds something
+    else by now.
+    """
     with case_transition(erasure, "approve", by=by, now=now) as locked:
-        check_can_approve(locked, by)
+        check_can_approve(locked, by, now)
         if confirmation.strip().upper() != locked.reference:
             raise Refused(f"Type {locked.reference} to confirm.", code="confirmation")
-        instructions.check_covers(
-            locked.instruction,
-            kind=Instruction.Kind.ERASURE,
-            client_id=locked.client_id,
-            now=now,
-            case_id=locked.pk,
-        )
+        approval.check_read(locked, read)
+        instructions.begin(locked.instruction, case=locked, by=by, now=now)
         locked.approved_at, locked.approved_by = now, by
         locked.recall_until = now + timedelta(hours=locked.client.recall_hours)
         locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
@@ -187,6 +175,8 @@ def close_unmatched(erasure: Erasure, *, by: User, now: datetime) -> None:
 def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
     """Put a legal hold on the erasure's people: nothing is erased while it is in force (R36)."""
     with case_transition(erasure, "hold", by=by, now=now) as locked:
+        holds.one_at_a_time(locked.client_id)
+        holds.check_can_keep(locked)
         LegalHold.objects.bulk_create(
             LegalHold(
                 client_id=locked.client_id, consumer_id=pk, ground=ground, set_at=now, set_by=by
@@ -200,12 +190,13 @@ def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
 
 
 def release_hold(erasure: Erasure, *, by: User, now: datetime) -> None:
-    """Release the legal holds on the erasure's people; it must be approved anew."""
+    """Release the legal holds on the erasure's people but those whom another case keeps; approved anew then."""
     with case_transition(erasure, "release", by=by, now=now) as locked:
+        holds.one_at_a_time(locked.client_id)
         LegalHold.objects.filter(
             client_id=locked.client_id,
             released_at__isnull=True,
-            consumer_id__in=matched_ids(locked),
+            consumer_id__in=set(matched_ids(locked)).difference(holds.held_by_others(locked)),
         ).update(released_at=now, released_by=by)
 
 

@@ -22,6 +22,7 @@ from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from portal.vault import journal
 from portal.work import claim
 from requests.erasures import certificate, execution, verbs
+from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, BOB, CHARLIE, load
 from tests.factories import make_client, make_instruction, make_user
@@ -65,7 +66,9 @@ def logged(client: Client, by: User, now: datetime, *given: Profile) -> Erasure:
 
 def approved(client: Client, manager: User, officer: User, now: datetime) -> Erasure:
     erasure = logged(client, manager, now)
-    verbs.approve(erasure, confirmation=erasure.reference, by=officer, now=now)
+    verbs.approve(
+        erasure, confirmation=erasure.reference, read=mark_of(erasure), by=officer, now=now
+    )
     return erasure
 
 
@@ -121,10 +124,12 @@ def test_the_logger_cannot_approve_and_the_reference_must_be_typed(
 ) -> None:
     erasure = logged(client_, officer, now)
     with pytest.raises(Refused, match="another Security Officer"):
-        verbs.approve(erasure, confirmation=erasure.reference, by=officer, now=now)
+        verbs.approve(
+            erasure, confirmation=erasure.reference, read=mark_of(erasure), by=officer, now=now
+        )
     other = make_user(SECURITY_OFFICER)
     with pytest.raises(Refused, match="Type ER-"):
-        verbs.approve(erasure, confirmation="yes", by=other, now=now)
+        verbs.approve(erasure, confirmation="yes", read=mark_of(erasure), by=other, now=now)
     erasure.refresh_from_db()
     assert erasure.state == "matched"
 
@@ -150,10 +155,12 @@ def test_a_legal_hold_blocks_the_approval(
     verbs.release_hold(erasure, by=officer, now=now)
     assert erasure.state == "matched"
     again = logged(client_, manager, now)
-    verbs.approve(erasure, confirmation=erasure.reference, by=officer, now=now)
+    verbs.approve(
+        erasure, confirmation=erasure.reference, read=mark_of(erasure), by=officer, now=now
+    )
     verbs.hold(erasure, ground="litigation", by=officer, now=now)
     with pytest.raises(Refused, match="legal hold"):
-        verbs.approve(again, confirmation=again.reference, by=officer, now=now)
+        verbs.approve(again, confirmation=again.reference, read=mark_of(again), by=officer, now=now)
 
 
 def test_nobody_and_somebody_who_merely_looks_alike_are_not_erased(

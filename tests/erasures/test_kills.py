@@ -20,6 +20,7 @@ from portal import ledger, vault
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from portal.vault import journal
 from requests.erasures import execution, verbs
+from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, BOB, CHARLIE, load
 from tests.factories import make_client, make_instruction, make_user
@@ -79,7 +80,9 @@ def test_a_worker_killed_anywhere_is_succeeded_by_one_that_finishes(
         now=now,
     )
     officer = make_user(SECURITY_OFFICER)
-    verbs.approve(erasure, confirmation=erasure.reference, by=officer, now=now)
+    verbs.approve(
+        erasure, confirmation=erasure.reference, read=mark_of(erasure), by=officer, now=now
+    )
     later = now + timedelta(days=2)
 
     killed = subprocess.run(

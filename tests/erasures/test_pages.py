@@ -12,6 +12,7 @@ from consumers.profile import Profile
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, DISPUTE_STAFF, SECURITY_OFFICER
 from requests.erasures import execution, verbs
+from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, load
 from tests.factories import make_client, make_instruction, make_user
@@ -96,7 +97,10 @@ def test_the_officer_previews_approves_and_reads_the_certificate(
     assert "purchase history" in page
     assert "alice" not in page.lower()
     assert "Type ER-" in browser.post(approve, {"confirmation": "no"}).content.decode()
-    assert browser.post(approve, {"confirmation": erasure.reference}).status_code == 302
+    read = mark_of(erasure)
+    assert f'value="{read}"' in page
+    posted = browser.post(approve, {"confirmation": erasure.reference, "read": read})
+    assert posted.status_code == 302
     execution.run_due(lambda: timezone.now() + timedelta(days=365))
     told = browser.get(reverse("erasures:certificate_json", args=[erasure.pk]))
     assert told.status_code == 200

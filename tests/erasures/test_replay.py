@@ -17,6 +17,7 @@ from portal import restore
 from portal.models import JournalMark
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from requests.erasures import execution, verbs
+from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, BOB, load
 from tests.factories import make_client, make_instruction, make_user
@@ -55,7 +56,13 @@ def erased(client: Client, now: datetime) -> None:
         by=make_user(ACCOUNT_MANAGER, SECURITY_OFFICER),
         now=now,
     )
-    verbs.approve(erasure, confirmation=erasure.reference, by=make_user(SECURITY_OFFICER), now=now)
+    verbs.approve(
+        erasure,
+        confirmation=erasure.reference,
+        read=mark_of(erasure),
+        by=make_user(SECURITY_OFFICER),
+        now=now,
+    )
     execution.run_due(lambda: now + timedelta(days=2))
     erasure.refresh_from_db()
     assert erasure.state == "certified"

@@ -12,6 +12,7 @@ from consumers.profile import Profile
 from portal import vault
 from portal.errors import Refused
 from requests.erasures import execution, verbs
+from requests.erasures.approval import mark_of
 from requests.optouts import verbs as optouts
 from tests.factories import NOW, make_instruction
 from tests.imports import engine
@@ -34,7 +35,9 @@ def erase_alice(client: Client) -> None:
         by=engine.manager_of(client),
         now=NOW,
     )
-    verbs.approve(erasure, confirmation=erasure.reference, by=engine.officer(), now=NOW)
+    verbs.approve(
+        erasure, confirmation=erasure.reference, read=mark_of(erasure), by=engine.officer(), now=NOW
+    )
     execution.run_due(lambda: NOW + timedelta(hours=25))
     erasure.refresh_from_db()
     assert erasure.state == "certified", (erasure.last_fault, erasure.residue)

@@ -1,0 +1,71 @@
+"""What the second person approves, and who that person may be (R36).
+
+Invariants:
+- An approval binds to what was read: the page posts the mark of the people and the instruction that it showed,
+  and the verb compares it with what the case holds by now, under the case's lock.
+- Whoever logged the case, or chose who is meant by one of its rows, is not its second person.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+from itertools import chain
+
+from clients.instructions import verbs as instructions
+from clients.models import Instruction
+from portal.errors import Refused
+from portal.ledger.models import Leaf, Outcome
+from portal.models import User
+from requests.erasures.models import Erasure
+
+
+def mark_of(erasure: Erasure) -> str:
+    """What stands for the people and the instruction of `erasure` as they are now: 64 hexadecimal digits.
+
+    Rows of data that come in about the same people meanwhile do not change it: all of a person is erased.
+    """
+    rows = erasure.subjects.order_by("row_number").values_list("row_number", "match", "consumer_id")
+    parts = chain([(erasure.pk, erasure.instruction_id)], rows.iterator(chunk_size=10_000))
+    mark = sha256()
+    for part in parts:
+        mark.update(f"{part}\n".encode())
+    return mark.hexdigest()
+
+
+def check_read(erasure: Erasure, read: str) -> None:
+    """Raise Refused unless `read` is the mark of what the case holds now."""
+    if read != mark_of(erasure):
+        raise Refused(
+            "The people of this erasure have changed since you opened the page. Read the preview below "
+            "again, then confirm it.",
+            code="changed",
+        )
+
+
+def check_second_person(erasure: Erasure, by: User) -> None:
+    """Raise Refused where `by` had a part in deciding whom the erasure is about."""
+    if erasure.logged_by_id == by.pk:
+        raise Refused(
+            "You logged this erasure; another Security Officer must approve it.", code="four_eyes"
+        )
+    settled = Leaf.objects.filter(
+        object_id=erasure.pk,
+        verb=f"{Erasure.VERB_PREFIX}.resolve",
+        outcome=Outcome.DONE,
+        actor=by,
+    )
+    if settled.exists():
+        raise Refused(
+            "You settled who is meant in this erasure; another Security Officer must approve it.",
+            code="four_eyes",
+        )
+
+
+def check_covered(erasure: Erasure, now: datetime) -> None:
+    """Raise Refused unless the client's instruction still covers the case (R1)."""
+    instructions.check_covers(
+        erasure.instruction,
+        kind=Instruction.Kind.ERASURE,
+        client_id=erasure.client_id,
+        now=now,
+        case_id=erasure.pk,
+    )
