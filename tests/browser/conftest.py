@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.test import override_settings
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 from pytest_django import Settings
@@ -35,7 +36,12 @@ Picture = Callable[[Page, str], None]
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each test has a profile of its own."""
+    """One browser for all tests; each test has a profile of its own.
+
+    While Playwright's loop runs, Django's connections of this thread are others than before. Those are closed
+    first, or their sessions would stay open, out of everybody's reach, to the end of all tests.
+    """
+    connections.close_all()
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     assert found, "Install Chromium (Debian's package chromium); the pages are tested in it."
     with sync_playwright() as playwright:

@@ -1,16 +1,10 @@
 """A worker killed at any point of an erasure loses no survivor, resurrects nobody, and is succeeded."""
 
-import os
-import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import orjson
 import pytest
-from django.conf import settings
-from django.db import connections
 
 from clients.models import Instruction
 from consumers.models import Consumer, Purchase
@@ -24,49 +18,33 @@ from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, BOB, CHARLIE, load
 from tests.factories import make_client, make_instruction, make_user
+from tests.killing import Children
 
 pytestmark = pytest.mark.django_db(databases=["default", "vault"], transaction=True)
 
 POINTS = [
-    ("keep_tokens", 1),
-    ("journal", 1),
-    ("shred", 1),
-    ("shred", 2),
-    ("erase", 1),
-    ("sweep", 1),
-    ("shred", 3),
-    ("roll", 1),
-    ("certify", 1),
+    ("requests.erasures.execution:keep_tokens", 1),
+    ("requests.erasures.execution:journal_erasure", 1),
+    ("portal.vault:shred", 1),
+    ("portal.vault:shred", 2),
+    ("consumers.eraser:erase", 1),
+    ("requests.erasures.sweep:sweep", 1),
+    ("portal.vault:shred", 3),
+    ("portal.vault:roll", 1),
+    ("requests.erasures.execution:certify", 1),
 ]
 
 
-def child_environment(state: Path) -> dict[str, str]:
-    """The test's own databases and folders for a process of its own."""
-    urls = {}
-    for name, alias in (("DATABASE_URL", "default"), ("VAULT_DATABASE_URL", "vault")):
-        at = connections[alias].settings_dict
-        host, port = at["HOST"] or "", at["PORT"] or ""
-        option = f"?host={host}" if host.startswith("/") else ""
-        address = f":{port}" if option else f"{host}:{port}"
-        user = at["USER"] + (f":{at['PASSWORD']}" if at["PASSWORD"] else "")
-        urls[name] = f"postgres://{user}@{address}/{at['NAME']}{option}"
-    return (
-        os.environ
-        | urls
-        | {
-            "REDIS_URL": settings.REDIS_URL,
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-            "PORTAL_STATE_DIR": str(state),
-            "KEYRING_DIR": str(settings.KEYRING_DIR),
-            "VAULT_COPY_DIR": str(settings.VAULT_COPY_DIR),
-            "MEDIA_ROOT": settings.MEDIA_ROOT,
-        }
-    )
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Children]:
+    """A process that carries out erasures in children that can be killed."""
+    with Children("tests.erasures.child") as started:
+        yield started
 
 
 @pytest.mark.parametrize(("point", "count"), POINTS)
 def test_a_worker_killed_anywhere_is_succeeded_by_one_that_finishes(
-    point: str, count: int, now: datetime, tmp_path: Path
+    point: str, count: int, now: datetime, worker: Children
 ) -> None:
     client = make_client(now=now)
     people = load(client, [ALICE, BOB, CHARLIE], now=now)
@@ -85,15 +63,8 @@ def test_a_worker_killed_anywhere_is_succeeded_by_one_that_finishes(
     )
     later = now + timedelta(days=2)
 
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.erasures.child", point, later.isoformat(), str(count)],
-        cwd=settings.BASE_DIR,
-        env=child_environment(tmp_path),
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    outcome = worker.run("run due", kill_after=point, nth=count, moment=later.isoformat())
+    assert outcome.killed, outcome.error
 
     assert execution.run_due(lambda: later + timedelta(minutes=1)) == 0, "the lease still holds"
     assert execution.run_due(lambda: later + timedelta(minutes=5)) == 1

@@ -1,83 +1,11 @@
-"""Runs vault verbs in child processes, each of which can be told to kill itself at one of its steps.
-
-`python -m tests.vault.child` sets Django up once, then forks a child for every verb that is asked for on its
-standard input. A child is a real process with its own database session; SIGKILL gives it no chance to tidy.
-"""
+"""The verbs of the vault that tests run in processes which can be killed (`tests.killing`)."""
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-import signal
-import sys
 import threading
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
-
-import django
-
-
-def main() -> None:
-    """Answer the test until it closes the pipe."""
-    django.setup()
-    children: dict[str, BaseProcess] = {}
-    fork = multiprocessing.get_context("fork")
-    with TemporaryDirectory() as folder:
-        for line in sys.stdin:
-            message = json.loads(line)
-            name = message["name"]
-            log = Path(folder) / name
-            if message["do"] == "start":
-                log.unlink(missing_ok=True)
-                children[name] = fork.Process(target=_child, args=(message, log))
-                children[name].start()
-            else:
-                child = children.pop(name)
-                child.join()
-                print(json.dumps({"status": child.exitcode, **_told(log)}), flush=True)
-
-
-def _told(log: Path) -> dict[str, Any]:
-    told: dict[str, Any] = {"steps": [], "result": None, "error": ""}
-    for line in log.read_text().splitlines() if log.exists() else []:
-        kind, _, text = line.partition(" ")
-        if kind == "step":
-            told["steps"].append(text)
-        else:
-            told[kind] = json.loads(text)
-    return told
-
-
-def _child(message: dict[str, Any], log: Path) -> None:
-    from django.conf import settings
-
-    from portal.vault import held, steps
-
-    for name, folder in message["folders"].items():
-        setattr(settings, name, Path(folder))
-    held.forget_all()
-    with log.open("a", buffering=1) as file:
-        passed = 0
-
-        def hook(name: str) -> None:
-            nonlocal passed
-            file.write(f"step {name}\n")
-            file.flush()
-            if passed == message["kill_at"]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            passed += 1
-
-        steps.hook = hook if message["verb"] != "read" else None
-        try:
-            result = VERBS[message["verb"]](message)
-            file.write(f"result {json.dumps(result, default=str)}\n")
-        except Exception as error:
-            file.write(f"error {json.dumps(repr(error))}\n")
-            raise
 
 
 def _create(message: dict[str, Any]) -> Any:
@@ -204,7 +132,3 @@ VERBS = {
     "journal": _journal,
     "read": _read,
 }
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from portal import vault
 from portal.vault import held
-from tests.vault.worker import Worker
+from tests.killing import Children
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def client_id(db: None) -> UUID:
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
+def worker() -> Iterator[Children]:
     """A process that carries out verbs in real child processes of its own."""
-    with Worker() as started:
+    with Children("tests.vault.child") as started:
         yield started

@@ -13,7 +13,7 @@ from django.conf import settings
 from portal import vault
 from portal.vault import held, pages, store
 from portal.vault.keyring import FileKeyring
-from tests.vault.worker import Outcome, Worker
+from tests.killing import Children, Outcome
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 
@@ -67,7 +67,7 @@ def openable(backup: list[pages.Page], client_id: UUID) -> int:
 
 
 def kills(
-    worker: Worker, verb: str, prepare: Callable[[Scene], None] = lambda scene: None
+    worker: Children, verb: str, prepare: Callable[[Scene], None] = lambda scene: None
 ) -> Iterator[tuple[Scene, str]]:
     """Kill `verb` at each of its steps in turn; give the scene that it left and the step's name."""
     scene = set_scene()
@@ -86,7 +86,7 @@ def kills(
         yield scene, f"{number} {name}"
 
 
-def run(worker: Worker, verb: str, scene: Scene, kill_at: int | None) -> Outcome:
+def run(worker: Children, verb: str, scene: Scene, kill_at: int | None) -> Outcome:
     return worker.run(
         verb, kill_at=kill_at, client_id=scene.client_id, refs=scene.doomed, count=1100
     )
@@ -102,7 +102,7 @@ def assert_at_rest(scene: Scene, step: str) -> None:
 
 
 def test_a_shred_killed_at_any_step_happened_or_did_not_and_can_be_repeated(
-    worker: Worker,
+    worker: Children,
 ) -> None:
     for scene, step in kills(worker, "shred"):
         vault.recover()
@@ -120,7 +120,7 @@ def test_a_shred_killed_at_any_step_happened_or_did_not_and_can_be_repeated(
 
 
 def test_a_roll_killed_at_any_step_is_finished_and_loses_and_resurrects_nobody(
-    worker: Worker,
+    worker: Children,
 ) -> None:
     def shred(scene: Scene) -> None:
         vault.shred(scene.client_id, scene.doomed)
@@ -141,7 +141,7 @@ def test_a_roll_killed_at_any_step_is_finished_and_loses_and_resurrects_nobody(
 
 @pytest.mark.parametrize("cut_off_at", ["roll.root_written", "roll.committed"])
 def test_a_recovery_killed_at_any_step_is_finished_by_the_next(
-    worker: Worker, cut_off_at: str
+    worker: Children, cut_off_at: str
 ) -> None:
     first = run(worker, "roll", set_scene(), None)
 
@@ -158,7 +158,7 @@ def test_a_recovery_killed_at_any_step_is_finished_by_the_next(
         assert openable(scene.backup, scene.client_id) == 0, step
 
 
-def test_a_destruction_killed_at_any_step_is_finished(worker: Worker) -> None:
+def test_a_destruction_killed_at_any_step_is_finished(worker: Children) -> None:
     for scene, step in kills(worker, "destroy"):
         ref = next(iter(scene.keys))
         with pytest.raises(vault.KeyShredded):
@@ -172,7 +172,7 @@ def test_a_destruction_killed_at_any_step_is_finished(worker: Worker) -> None:
         assert vault.recover() == [], step
 
 
-def test_a_creation_killed_at_any_step_is_repeated(worker: Worker) -> None:
+def test_a_creation_killed_at_any_step_is_repeated(worker: Children) -> None:
     whole = worker.run("create", client_id=uuid4())
     assert len(whole.steps) >= 3
     for number in range(len(whole.steps)):
@@ -185,7 +185,7 @@ def test_a_creation_killed_at_any_step_is_repeated(worker: Worker) -> None:
     assert not any(found.pending for found in vault.status())
 
 
-def test_an_allocation_killed_at_any_step_hands_no_key_out_twice(worker: Worker) -> None:
+def test_an_allocation_killed_at_any_step_hands_no_key_out_twice(worker: Children) -> None:
     for scene, step in kills(worker, "allocate"):
         fresh = vault.allocate(scene.client_id, 600)
         assert not set(fresh) & {*scene.keys, *scene.gone}, step

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.vault import JournalBroken, KeyRef, KeyringBroken, journal
-from tests.vault.worker import Worker
+from tests.killing import Children
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 CLIENT, CASE = UUID(int=1), UUID(int=2)
@@ -197,7 +197,7 @@ def test_a_journal_open_to_others_is_refused(written: Path) -> None:
 
 
 @pytest.mark.django_db(databases=["default", "vault"])
-def test_an_append_killed_at_any_step_leaves_a_whole_journal(worker: Worker, ring: Path) -> None:
+def test_an_append_killed_at_any_step_leaves_a_whole_journal(worker: Children, ring: Path) -> None:
     told: dict[str, Any] = {"client_id": uuid4(), "now": NOW.isoformat()}
     worker.run("journal", **told)
     steps = worker.run("journal", **told).steps
@@ -211,7 +211,7 @@ def test_an_append_killed_at_any_step_leaves_a_whole_journal(worker: Worker, rin
 
 
 @pytest.mark.django_db(databases=["default", "vault"])
-def test_processes_that_append_at_once_take_turns(worker: Worker) -> None:
+def test_processes_that_append_at_once_take_turns(worker: Children) -> None:
     told: dict[str, Any] = {"client_id": uuid4(), "now": NOW.isoformat(), "times": 20}
     for name in ("one", "two", "three"):
         worker.start(name, "journal", **told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import threading
 from uuid import UUID
 
 import pytest
@@ -186,12 +187,13 @@ def test_a_stream_that_cannot_seek_is_read_forward() -> None:
     content = os.urandom(3 * CHUNK)
     read_end, write_end = os.pipe()
     blob = sealed(content)
-    if os.fork() == 0:
-        os.close(read_end)
+
+    def write() -> None:
         with os.fdopen(write_end, "wb") as sink:
             sink.write(blob)
-        os._exit(0)
-    os.close(write_end)
+
+    writer = threading.Thread(target=write)
+    writer.start()
     with os.fdopen(read_end, "rb") as source:
         assert SealedReader(source, KEY, AAD).read() == content
-    os.wait()
+    writer.join()

@@ -9,12 +9,12 @@ import pytest
 
 from portal import vault
 from portal.vault import held
-from tests.vault.worker import Worker
+from tests.killing import Children
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 
 
-def test_rolls_shreds_and_allocations_fail_no_reader(worker: Worker, tmp_path: Path) -> None:
+def test_rolls_shreds_and_allocations_fail_no_reader(worker: Children, tmp_path: Path) -> None:
     client_id = uuid4()
     vault.create_client(client_id)
     refs = vault.allocate(client_id, 3500)
@@ -30,6 +30,7 @@ def test_rolls_shreds_and_allocations_fail_no_reader(worker: Worker, tmp_path: P
             keys=[(*ref, before[ref].hex()) for ref in sample],
             doomed=doomed,
             stop=stop,
+            is_watched=False,
         )
     worker.start("shredder", "shred", client_id=client_id, refs=doomed, at_a_time=3)
     worker.start("taker", "allocate", client_id=client_id, count=150, times=20)
@@ -49,7 +50,7 @@ def test_rolls_shreds_and_allocations_fail_no_reader(worker: Worker, tmp_path: P
     assert vault.check().faults == []
 
 
-def test_a_client_made_by_many_processes_at_once_has_one_tree(worker: Worker) -> None:
+def test_a_client_made_by_many_processes_at_once_has_one_tree(worker: Children) -> None:
     client_id = uuid4()
     names = [f"maker {number}" for number in range(6)]
     for name in names:
@@ -61,7 +62,7 @@ def test_a_client_made_by_many_processes_at_once_has_one_tree(worker: Worker) ->
     assert vault.check().faults == []
 
 
-def test_many_processes_recover_at_once(worker: Worker) -> None:
+def test_many_processes_recover_at_once(worker: Children) -> None:
     client_id = uuid4()
     vault.create_client(client_id)
     refs = vault.allocate(client_id, 1500)
@@ -79,7 +80,7 @@ def test_many_processes_recover_at_once(worker: Worker) -> None:
     assert vault.keys(client_id, refs) == before
 
 
-def test_shreds_of_the_same_pages_by_many_processes_count_every_key_once(worker: Worker) -> None:
+def test_shreds_of_the_same_pages_by_many_processes_count_every_key_once(worker: Children) -> None:
     client_id = uuid4()
     vault.create_client(client_id)
     refs = vault.allocate(client_id, 3000)
