@@ -15,7 +15,9 @@ from consumers import sensitive
 from portal.errors import Refused
 
 CONSUMERS, PURCHASES, WEB_EVENTS = "consumers", "purchases", "web_events"
+ERASURES: Final = "erasures"
 KINDS: Final = (CONSUMERS, PURCHASES, WEB_EVENTS)
+"""What an import brings in. A file of ERASURES names people and brings nothing in."""
 IDENTIFIERS: Final = ("external_id", "email", "telephone")
 CHANNELS: Final = ("email", "mail", "telephone", "sms")
 DEMOGRAPHIC: Final = "demographics."
@@ -66,12 +68,21 @@ WEB_EVENT_ATTRIBUTES: Final[AnyMapping[str, str]] = {
     "url": "url|page|page url|path|link",
     "referrer": "referrer|referer",
 }
+ERASURE_ATTRIBUTES: Final = {
+    name: names for name, names in CONSUMER_ATTRIBUTES.items() if not name.startswith("opt_in.")
+}
 ATTRIBUTES: Final[AnyMapping[str, AnyMapping[str, str]]] = {
+    ERASURES: ERASURE_ATTRIBUTES,
     CONSUMERS: CONSUMER_ATTRIBUTES,
     PURCHASES: PURCHASE_ATTRIBUTES,
     WEB_EVENTS: WEB_EVENT_ATTRIBUTES,
 }
-REQUIRED: Final = {CONSUMERS: (), PURCHASES: ("date",), WEB_EVENTS: ("date", "event")}
+REQUIRED: Final = {
+    CONSUMERS: (),
+    ERASURES: (),
+    PURCHASES: ("date",),
+    WEB_EVENTS: ("date", "event"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ def attributes(kind: str) -> tuple[str, ...]:
 
 def problems(mapping: Mapping, headers: Iterable[str] | None = None) -> list[str]:
     """What is wrong with a mapping, in sentences that staff can act on; empty if it can be used."""
-    if mapping.kind not in KINDS:
+    if mapping.kind not in ATTRIBUTES:
         return ["Choose what the file holds: consumers, purchases or web events."]
     known, mapped = ATTRIBUTES[mapping.kind], list(mapping.columns.values())
     wrong = [_column_problem(c, a, known, headers) for c, a in mapping.columns.items()]
@@ -150,7 +161,8 @@ def problems(mapping: Mapping, headers: Iterable[str] | None = None) -> list[str
     wrong += [f"Map a column to {name}." for name in REQUIRED[mapping.kind] if name not in mapped]
     names = {"surname", "full_name"} & set(mapped)
     places = {"street", "full_address", "postcode"} & set(mapped)
-    if not set(IDENTIFIERS) & set(mapped) and not (mapping.kind == CONSUMERS and names and places):
+    of_people = mapping.kind in (CONSUMERS, ERASURES)
+    if not set(IDENTIFIERS) & set(mapped) and not (of_people and names and places):
         wrong.append(
             "Map a column to external_id, email or telephone, so that people can be told apart."
         )

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from consumers import addresses, matching, normalise, sensitive
-from consumers.mapping import CONSUMERS, DEMOGRAPHIC, IDENTIFIERS, Mapping
+from consumers.mapping import CONSUMERS, DEMOGRAPHIC, ERASURES, IDENTIFIERS, Mapping
 from consumers.normalise import Unusable
 from consumers.profile import EMPTY, Profile
 from consumers.readers import Row
@@ -156,14 +156,19 @@ class ConsumerRows:
         warnings: list[str] = []
         profile = self._profile(row.values, warnings)
         preferences = self._preferences(row.values, warnings) if self.opt_ins else {}
-        codes = matching.codes(profile)
         identifiers = _identifiers(profile.external_id, profile.email, profile.telephone)
-        if not identifiers:
-            key = matching.level_keys(profile).get(matching.Level.INDIVIDUAL)
-            if key is None:
-                return PreparedRow(row.number, warnings=tuple(warnings), refused=NO_IDENTIFIER)
-            codes = (*codes, f"p|{key}")
+        codes = self._codes(profile, bool(identifiers))
+        if codes is None:
+            return PreparedRow(row.number, warnings=tuple(warnings), refused=NO_IDENTIFIER)
         return PreparedRow(row.number, profile, identifiers, codes, preferences, tuple(warnings))
+
+    def _codes(self, profile: Profile, is_identified: bool) -> tuple[str, ...] | None:
+        """The match codes of a person, or None where nothing tells who it is."""
+        codes = matching.codes(profile)
+        if is_identified:
+            return codes
+        key = matching.level_keys(profile).get(matching.Level.INDIVIDUAL)
+        return None if key is None else (*codes, f"p|{key}")
 
     def _profile(self, values: list[str], warnings: list[str]) -> Profile:
         country = self._country(values, warnings)
@@ -265,6 +270,17 @@ def _warning(name: str, error: Unusable) -> str:
 
 def _identifiers(*values: str | None) -> tuple[Identifier, ...]:
     return tuple((kind, value) for kind, value in zip(IDENTIFIERS, values, strict=True) if value)
+
+
+class NamedRows(ConsumerRows):
+    """Prepares the rows of a file that names people who are on file already, as one of erasures does.
+
+    A surname with any match code will do there: whoever merely looks alike is a candidate for staff to see.
+    """
+
+    def _codes(self, profile: Profile, is_identified: bool) -> tuple[str, ...] | None:
+        codes = matching.codes(profile)
+        return codes if is_identified or (codes and profile.surname) else None
 
 
 _PARTICLES: Final = frozenset(
@@ -371,5 +387,5 @@ def preparer(mapping: Mapping, headers: Sequence[str], *, today: dt.date) -> Pre
 
     `today` bounds birthdays and dates, which cannot lie in the future.
     """
-    kind = ConsumerRows if mapping.kind == CONSUMERS else FactRows
-    return kind(mapping, headers, today=today)
+    kinds: dict[str, type[ConsumerRows | FactRows]] = {CONSUMERS: ConsumerRows, ERASURES: NamedRows}
+    return kinds.get(mapping.kind, FactRows)(mapping, headers, today=today)

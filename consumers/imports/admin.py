@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -133,10 +132,10 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
         "column",
         "times",
         "informed",
-        "import_job",
+        "case",
     )
     list_filter: ClassVar[Any] = (InformedFilter, "place")
-    list_select_related: ClassVar[Any] = ("client", "job", "client_informed_by")
+    list_select_related: ClassVar[Any] = ("client", "client_informed_by")
     search_fields: ClassVar[Any] = ("reference",)
     ordering: ClassVar[Any] = ("-found_at",)
 
@@ -157,10 +156,10 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
     def informed(self, incident: SensitiveIncident) -> bool:
         return incident.client_informed_at is not None
 
-    @admin.display(description="Import")
-    def import_job(self, incident: SensitiveIncident) -> str:
-        url = reverse("imports:job", args=[incident.job_id])
-        return format_html('<a href="{}">{}</a>', url, incident.job.reference)
+    @admin.display(description="Case")
+    def case(self, incident: SensitiveIncident) -> str:
+        url = report.case_url(incident)
+        return format_html('<a href="{}">{}</a>', url, incident.case_reference)
 
     def change_view(
         self,
@@ -185,6 +184,7 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
             "opts": self.opts,
             "incident": incident,
             "what": report.incident_name(incident),
+            "case_url": report.case_url(incident),
             "form": form if may and incident.client_informed_at is None else None,
         }
         return TemplateResponse(request, "imports/incident.html", context)
@@ -199,4 +199,4 @@ class SensitiveIncidentAdmin(PortalAdmin[SensitiveIncident]):
         return True
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[SensitiveIncident]":
-        return super().get_queryset(request).select_related("client", "job", "client_informed_by")
+        return super().get_queryset(request).select_related("client", "client_informed_by")

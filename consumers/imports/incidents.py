@@ -1,7 +1,7 @@
 """Sensitive data that a client sent although we never accept it: reported, never kept (R49, R50).
 
 Invariants: an incident holds the place, the kind, a count and at most a masked value; of a column refused
-by its name not even that. One incident a job, place, kind and column, however often it occurs.
+by its name not even that. One incident a case, place, kind and column, however often it occurs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import F
+from django.db.models import F, QuerySet
 
-from consumers.imports.models import ImportJob, SensitiveIncident
+from consumers.imports.models import SensitiveIncident
 from consumers.readers import Row
 from consumers.sensitive import Finding
 from portal import ledger, outbox
+from portal.cases.models import Case
 from portal.cases.references import next_reference
 from portal.models import User
 from portal.roles import SECURITY_OFFICER
@@ -63,20 +64,28 @@ class Columns:
         return seen
 
 
-def report(job: ImportJob, found: dict[Place, Seen], by: User, now: datetime) -> None:
+def of_case(case: Case) -> "QuerySet[SensitiveIncident]":
+    """The incidents of the file of `case`, oldest first."""
+    found = SensitiveIncident.objects.filter(client_id=case.client_id, case_id=case.pk)
+    return found.order_by("found_at", "pk")
+
+
+def report(case: Case, found: dict[Place, Seen], by: User, now: datetime) -> None:
     """Store what a batch met, in its transaction: a new incident, or one more occurrence of it."""
     for (place, kind, column), seen in found.items():
-        same = SensitiveIncident.objects.filter(job=job, place=place, kind=kind, column=column)
+        same = of_case(case).filter(place=place, kind=kind, column=column)
         if not same.update(occurrences=F("occurrences") + seen.occurrences):
-            _report_new(job, (place, kind, column), seen, by, now)
+            _report_new(case, (place, kind, column), seen, by, now)
 
 
-def _report_new(job: ImportJob, where: Place, seen: Seen, by: User, now: datetime) -> None:
+def _report_new(case: Case, where: Place, seen: Seen, by: User, now: datetime) -> None:
     place, kind, column = where
     incident = SensitiveIncident.objects.create(
         reference=next_reference("SI", now),
-        client_id=job.client_id,
-        job=job,
+        client_id=case.client_id,
+        case_kind=case._meta.label_lower,
+        case_id=case.pk,
+        case_reference=case.reference,
         place=place,
         kind=kind,
         column=column,
@@ -88,7 +97,7 @@ def _report_new(job: ImportJob, where: Place, seen: Seen, by: User, now: datetim
     ledger.record(
         verb=MESSAGE,
         by=by,
-        client_id=job.client_id,
+        client_id=case.client_id,
         object_kind="consumers.sensitiveincident",
         object_id=incident.pk,
         reason=kind,
@@ -99,7 +108,7 @@ def _report_new(job: ImportJob, where: Place, seen: Seen, by: User, now: datetim
 
 _TEXT = """{incident}: the client {client} sent data that we never accept ({kind}).
 
-Import: {job}
+Case: {case}
 It was refused and nothing of it was kept. Inform the client, and record that you did, on the page of the
 incident in the portal.
 
@@ -114,7 +123,7 @@ class NobodyToInform(Exception):
 @outbox.handler(MESSAGE)
 def tell_security_officers(incident_id: UUID, now: datetime) -> None:
     """Tell the Security Officers of an incident, by references only."""
-    incident = SensitiveIncident.objects.select_related("client", "job").get(pk=incident_id)
+    incident = SensitiveIncident.objects.select_related("client").get(pk=incident_id)
     officers = User.objects.filter(is_active=True, groups__name=SECURITY_OFFICER).exclude(email="")
     to = sorted(set(officers.values_list("email", flat=True)))
     if not to:
@@ -123,7 +132,7 @@ def tell_security_officers(incident_id: UUID, now: datetime) -> None:
         incident=incident.reference,
         client=incident.client.code,
         kind=incident.kind,
-        job=incident.job.reference,
+        case=incident.case_reference,
         company=settings.COMPANY_NAME,
     )
-    EmailMessage(f"Sensitive data in an import: {incident.reference}", text, to=to).send()
+    EmailMessage(f"Sensitive data in a file: {incident.reference}", text, to=to).send()

@@ -106,7 +106,9 @@ class RememberedMapping(models.Model):
 
     id = plain(models.BigAutoField(primary_key=True))
     client = plain(models.ForeignKey(Client, models.CASCADE, related_name="+"))
-    kind = plain(models.CharField(max_length=12, choices=ImportJob.Kind.choices))
+    kind = plain(
+        models.CharField(max_length=12, choices=[*ImportJob.Kind.choices, ("erasures", "Erasures")])
+    )
     mapping = plain(models.JSONField())
     updated_at = plain(models.DateTimeField())
 
@@ -189,7 +191,10 @@ class ImportOccurrence(models.Model):
 
 
 class SensitiveIncident(models.Model):
-    """Sensitive data that a client sent although we never accept it (R49, R50; document 19)."""
+    """Sensitive data that a client sent although we never accept it (R49, R50; document 19).
+
+    It belongs to the case whose file held it, an import or another, which is named as a case's files name it.
+    """
 
     class Place(models.TextChoices):
         COLUMN = "column", "A column of this name"
@@ -198,9 +203,9 @@ class SensitiveIncident(models.Model):
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     reference = plain(models.CharField(max_length=20, unique=True))
     client = plain(models.ForeignKey(Client, models.PROTECT, related_name="+"))
-    job = plain(
-        models.ForeignKey(ImportJob, models.PROTECT, related_name="incidents", db_constraint=False)
-    )
+    case_kind = plain(models.CharField(max_length=40))
+    case_id = plain(models.UUIDField())
+    case_reference = plain(models.CharField(max_length=20))
     place = plain(models.CharField(max_length=8, choices=Place.choices))
     kind = plain(models.CharField(max_length=40))
     column = plain(models.CharField(max_length=80))
@@ -219,7 +224,7 @@ class SensitiveIncident(models.Model):
         ordering = ["-found_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["job", "place", "kind", "column"], name="incident_once"
+                fields=["case_id", "place", "kind", "column"], name="incident_once"
             ),
             models.CheckConstraint(
                 condition=Q(client_informed_at__isnull=True, client_informed_by__isnull=True)

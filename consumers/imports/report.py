@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Count, Min, QuerySet
+from django.urls import reverse
 
 from consumers.imports.forms import attribute_name
 from consumers.imports.models import ImportJob, ImportRow, SensitiveIncident
@@ -145,6 +146,11 @@ def reasons(job: ImportJob) -> list[Reason]:
 def incident_name(incident: SensitiveIncident) -> str:
     """What was sent, in a few words."""
     return KIND_NAMES.get(incident.kind, incident.kind.replace("_", " ").capitalize())
+
+
+def case_url(incident: SensitiveIncident) -> str:
+    """The page of the case whose file held it; the case may be of a room that this one does not know."""
+    return reverse(f"admin:{incident.case_kind.replace('.', '_')}_change", args=[incident.case_id])
 
 
 def harmless(cell: str) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from django.conf import settings
 
@@ -65,13 +66,13 @@ def _content(job: ImportJob) -> dict[str, Any]:
         return {}
 
 
-def keyed_digest(job: ImportJob, stream: BinaryIO) -> str:
+def keyed_digest(client_id: UUID, stream: BinaryIO) -> str:
     """A keyed digest of the whole file, by which the same file is known again within a client."""
     whole = hashlib.sha256()
     stream.seek(0)
     while piece := stream.read(CHUNK):
         whole.update(piece)
-    return vault.indexer(job.client_id).digest("import-file", whole.hexdigest()).hex()
+    return vault.indexer(client_id).digest("import-file", whole.hexdigest()).hex()
 
 
 def inspect(stream: BinaryIO, encoding: str = "utf-8") -> FileFormat:

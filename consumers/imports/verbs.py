@@ -3,22 +3,21 @@
 The work itself is done by `consumers.imports.runner`, which the verbs only make due.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import BinaryIO, Final
 
 from django.db import transaction
 
+from clients.access import check_reach
 from clients.instructions import cover
 from clients.models import Client, Instruction
 from clients.recording import recorded
 from consumers import mapping as mappings
-from consumers import readers, sensitive
+from consumers import sensitive
 from consumers.imports import quarantine, source, staging
-from consumers.imports.models import ImportJob, RememberedMapping, SensitiveIncident
+from consumers.imports.inspection import Inspection, check_readable, look, remember
+from consumers.imports.models import ImportJob, SensitiveIncident
 from consumers.mapping import Mapping
-from consumers.readers import FileFormat
 from portal import outbox
 from portal.cases.verbs import record_verb, transition
 from portal.errors import Refused
@@ -28,29 +27,6 @@ from portal.tasks import hint_task
 from portal.uploads import SealedUpload
 
 DISCARD_MESSAGE: Final = "import.discard"
-SAMPLE_ROWS: Final = 5
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What a file's beginning says. `samples` are shapes, "xxxxx 99", cell by cell; no value is in them.
-
-    `refused` is column -> the sentence why it is never read; `mapping` is what was confirmed for this client
-    the last time (`is_remembered`), or what the names of the columns suggest. `same_as` is the reference of an
-    earlier import of the very same file, "" if there is none.
-    """
-
-    file: FileFormat
-    refused: dict[str, str]
-    samples: list[list[str]]
-    mapping: Mapping
-    is_remembered: bool
-    same_as: str = ""
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The names of the columns, in the file's order."""
-        return self.file.headers
 
 
 # ------------------------------------------------------------------------------------ upload and look
@@ -88,8 +64,8 @@ def create_import(
     try:
         source.keep(job, upload, name or str(getattr(upload, "name", "") or ""))
         with source.open_source(job) as stream:
-            _check_readable(stream)
-            job.file_digest = source.keyed_digest(job, stream)
+            check_readable(stream)
+            job.file_digest = source.keyed_digest(client.pk, stream)
         with transaction.atomic():
             job.open_case(by=by, now=now)
             job.save(force_insert=True)
@@ -100,36 +76,12 @@ def create_import(
     return job
 
 
-def _check_readable(stream: BinaryIO) -> None:
-    try:
-        source.inspect(stream)
-    except readers.FileRefused as refusal:
-        if refusal.code != "encoding":
-            raise
-
-
 def columns(job: ImportJob, *, encoding: str = "utf-8") -> Inspection:
     """Look into the file's beginning. Raises `FileRefused` where it cannot be read so."""
     with source.open_source(job) as stream:
-        file = source.inspect(stream, encoding)
-        refused = sensitive.refused_columns(file.headers)
-        samples = [
-            [
-                "" if header in refused else source.shape(cell)
-                for header, cell in zip(file.headers, row.values, strict=False)
-            ]
-            for row in islice(readers.read(stream, file), SAMPLE_ROWS)
-        ]
-    remembered = _remembered(job, file)
-    return Inspection(
-        file,
-        {header: sensitive.REASONS[reason] for header, reason in refused.items()},
-        samples,
-        remembered
-        or mappings.suggest(file.headers, country=job.client.default_country, kind=job.kind),
-        remembered is not None,
-        _same_as(job),
-    )
+        return look(
+            stream, client=job.client, kind=job.kind, encoding=encoding, same_as=_same_as(job)
+        )
 
 
 def _same_as(job: ImportJob) -> str:
@@ -137,14 +89,6 @@ def _same_as(job: ImportJob) -> str:
         client_id=job.client_id, kind=job.kind, file_digest=job.file_digest, rows_read__gt=0
     ).exclude(pk=job.pk)
     return earlier.order_by("logged_at").values_list("reference", flat=True).first() or ""
-
-
-def _remembered(job: ImportJob, file: FileFormat) -> Mapping | None:
-    stored = RememberedMapping.objects.filter(client_id=job.client_id, kind=job.kind).first()
-    if stored is None:
-        return None
-    found = Mapping.from_json(stored.mapping)
-    return found if not mappings.problems(found, file.headers) else None
 
 
 # ------------------------------------------------------------------------------------ start and steer
@@ -163,7 +107,7 @@ def start_import(
         locked.instruction = _instruction(locked, by, now)
         locked.mapping = mapping.to_json() | {"encoding": encoding}
         locked.refused_columns = sensitive.refused_columns(file.headers)
-        _remember(locked, mapping, now)
+        remember(locked.client, mapping, now)
         _make_due(locked, now)
 
 
@@ -177,14 +121,6 @@ def _instruction(job: ImportJob, by: User, now: datetime) -> Instruction:
         )
     cover.begin(found, case=job, by=by, now=now)
     return found
-
-
-def _remember(job: ImportJob, mapping: Mapping, now: datetime) -> None:
-    RememberedMapping.objects.update_or_create(
-        client_id=job.client_id,
-        kind=job.kind,
-        defaults={"mapping": mapping.to_json(), "updated_at": now},
-    )
 
 
 def _make_due(job: ImportJob, now: datetime) -> None:
@@ -261,7 +197,7 @@ def inform_client(incident: SensitiveIncident, *, by: User, now: datetime) -> No
     ):
         check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER)
         locked = SensitiveIncident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
-        locked.job.check_reach(by)
+        check_reach(by, locked.client_id)
         if locked.client_informed_at is not None:
             raise Refused("The client was informed already.", code="already_informed")
         locked.client_informed_at, locked.client_informed_by = now, by

@@ -22,6 +22,8 @@ from clients.access import within_reach
 from consumers import readers, sensitive
 from consumers.imports import report, source, verbs
 from consumers.imports.forms import MappingForm, UploadForm
+from consumers.imports.incidents import of_case
+from consumers.imports.inspection import Inspection
 from consumers.imports.models import ImportJob
 from portal.admin import staff_user
 from portal.cases.verbs import can, record_verb
@@ -107,7 +109,7 @@ def _encoding(request: HttpRequest) -> str:
 
 
 def _columns_page(
-    request: HttpRequest, job: ImportJob, form: MappingForm, found: verbs.Inspection
+    request: HttpRequest, job: ImportJob, form: MappingForm, found: Inspection
 ) -> HttpResponse:
     context = {
         **_known(job),
@@ -121,7 +123,7 @@ def _columns_page(
     )
 
 
-def _columns(form: MappingForm, found: verbs.Inspection) -> list[dict[str, Any]]:
+def _columns(form: MappingForm, found: Inspection) -> list[dict[str, Any]]:
     """One row a column: its name, the shapes of its values, and its select or why it is refused."""
     return [
         {
@@ -134,7 +136,7 @@ def _columns(form: MappingForm, found: verbs.Inspection) -> list[dict[str, Any]]
     ]
 
 
-def _samples(found: verbs.Inspection, place: int) -> list[str]:
+def _samples(found: Inspection, place: int) -> list[str]:
     """The different shapes of a column, in their order; a row may end before the column."""
     cells = [row[place] for row in found.samples if place < len(row) and row[place]]
     return list(dict.fromkeys(cells))[:3]
@@ -256,7 +258,4 @@ def _refused_columns(job: ImportJob) -> list[tuple[str, str]]:
 
 
 def _incidents(job: ImportJob) -> list[dict[str, Any]]:
-    return [
-        {"row": incident, "what": report.incident_name(incident)}
-        for incident in job.incidents.order_by("found_at")
-    ]
+    return [{"row": incident, "what": report.incident_name(incident)} for incident in of_case(job)]

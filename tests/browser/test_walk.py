@@ -71,7 +71,9 @@ def test_from_a_file_to_a_sealed_erasure_and_no_way_back(log_in: LogIn, picture:
     adams = log_in(adam)
     job = import_people(adams, picture, "import")
     assert (job.rows_read, job.accepted, job.refused) == (5000, 5000, 0)
-    assert SensitiveIncident.objects.filter(job=job, column__contains="soc_sec_id").count() == 1
+    assert (
+        SensitiveIncident.objects.filter(case_id=job.pk, column__contains="soc_sec_id").count() == 1
+    )
 
     find_misspelt(adams)
     adams.get_by_role("link", name=re.compile("^C-")).first.click()

@@ -4,6 +4,7 @@ import pytest
 
 from consumers.mapping import (
     CONSUMERS,
+    ERASURES,
     PURCHASES,
     WEB_EVENTS,
     Mapping,
@@ -112,3 +113,21 @@ def test_what_is_wrong_is_said_in_a_sentence(mapping: Mapping, sentence: str) ->
 def test_people_can_be_known_by_name_and_address_alone() -> None:
     check(Mapping(CONSUMERS, {"a": "surname", "b": "street", "c": "postcode"}), ["a", "b", "c"])
     assert "surname" in attributes(CONSUMERS)
+
+
+def test_a_file_that_names_people_to_erase_is_never_taken_for_one_to_import() -> None:
+    headers = ("customer_id", "email", "first_name", "last_name", "zip", "dob", "email_opt_in")
+    erasures = suggest(headers, kind=ERASURES)
+    assert erasures.columns == {
+        "customer_id": "external_id",
+        "email": "email",
+        "first_name": "given_name",
+        "last_name": "surname",
+        "zip": "postcode",
+        "dob": "birthday",
+    }
+    assert problems(erasures, headers) == []
+    assert suggest(headers).kind == CONSUMERS
+    for beyond in ("opt_in.email", "demographics.household"):
+        wrong = Mapping(ERASURES, {"customer_id": "external_id", "email": beyond})
+        assert "no attribute" in problems(wrong)[0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mapping import CONSUMERS, PURCHASES, WEB_EVENTS, Mapping, suggest
+from consumers.mapping import CONSUMERS, ERASURES, PURCHASES, WEB_EVENTS, Mapping, suggest
 from consumers.prepare import PreparedFact, PreparedRow, preparer, split_name
 from consumers.profile import Profile
 from consumers.readers import Row, inspect, read
@@ -114,6 +114,23 @@ def test_a_person_can_be_known_by_name_and_address() -> None:
     assert (row.profile.given_name, row.profile.surname) == ("Alice", "van der Berg")
     assert row.codes[-1] == "p|8 oak st|12345|van der berg|alice"
     assert same.codes[-1] == "p|8 oak st|12345|berg|alice"
+
+
+@pytest.mark.parametrize(
+    ("cells", "refused"),
+    [
+        ({"email": "alice@example.com"}, ""),
+        ({"given_name": "Alice", "surname": "Archer", "locality": "Boston"}, ""),
+        ({"surname": "Archer", "street": "12 Harbor Street", "locality": "Boston"}, ""),
+        ({"street": "12 Harbor Street", "locality": "Boston"}, "no_identifier"),
+        ({"given_name": "Alice", "surname": "Archer"}, "no_identifier"),
+        ({"email": "not an address"}, "no_identifier"),
+    ],
+)
+def test_a_row_of_an_erasure_needs_only_to_lead_to_candidates(
+    cells: dict[str, str], refused: str
+) -> None:
+    assert prepare(cells, ERASURES).refused == refused
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_a_refused_column_is_reported_once_with_a_count_and_nothing_of_it_is_kep
     rows = "".join(f"C{n},Alice,{n}23-45-678{n}\n" for n in range(1, 6)) + "C6,Bob,\n"
     job = engine.bring_in(client, "customer_id,first_name,ssn\n" + rows)
     assert job.accepted == 6
-    incident = SensitiveIncident.objects.get(job=job)
+    incident = SensitiveIncident.objects.get(case_id=job.pk)
     assert (incident.place, incident.kind, incident.column) == ("column", "ssn", "ssn")
     assert (incident.occurrences, incident.first_row, incident.masked) == (5, 1, "")
     assert Leaf.objects.filter(verb="import.sensitive", object_id=incident.pk).count() == 1
@@ -244,7 +244,7 @@ def test_a_card_number_refuses_its_row_and_is_told_to_the_security_officers_by_r
     row = ALICE.replace("1 Main Street", "card 4111 1111 1111 1111")
     job = engine.bring_in(client, engine.people(row, BOB, row.replace("C1", "C3")))
     assert (job.accepted, job.refused) == (1, 2)
-    incident = SensitiveIncident.objects.get(job=job)
+    incident = SensitiveIncident.objects.get(case_id=job.pk)
     assert (incident.place, incident.column, incident.occurrences) == ("value", "street", 2)
     assert "4111" not in incident.masked
     mail.outbox.clear()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from clients.models import Client
 from consumers.imports import report, runner, source, urls
+from consumers.imports.incidents import of_case
 from consumers.imports.models import ImportJob, ImportRow, SensitiveIncident
 from portal.ledger.models import Leaf
 from portal.models import User
@@ -490,7 +491,7 @@ def addresses(job: ImportJob) -> dict[str, str]:
             f"incident {name} {incident.kind}": reverse(
                 f"admin:consumers_sensitiveincident_{name}", args=[incident.pk]
             )
-            for incident in job.incidents.all()
+            for incident in of_case(job)
             for name in ("change", "history", "delete")
         },
     }
