@@ -108,7 +108,7 @@ def check_people(job: ImportJob) -> None:
     emails = BlindIndex.objects.filter(client_id=job.client_id, kind=BlindIndex.Kind.EMAIL)
     assert emails.count() == 9
     assert ImportRow.objects.filter(job=job).count() == 1
-    seen = {i.place: i.occurrences for i in SensitiveIncident.objects.filter(job=job)}
+    seen = {i.place: i.occurrences for i in SensitiveIncident.objects.filter(case_id=job.pk)}
     assert seen == {"column": 12, "value": 1}
     loads = Leaf.objects.filter(verb="import.load", object_id=job.pk)
     assert loads.count() == 5
