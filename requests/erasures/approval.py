@@ -12,10 +12,12 @@ from itertools import chain
 
 from clients.instructions import verbs as instructions
 from clients.models import Instruction
+from consumers.imports.staging import lock_client
 from portal.errors import Refused
 from portal.ledger.models import Leaf, Outcome
 from portal.models import User
 from requests.erasures.models import Erasure
+from requests.erasures.subjects import has_newcomers
 
 
 def mark_of(erasure: Erasure) -> str:
@@ -38,6 +40,21 @@ def check_read(erasure: Erasure, read: str) -> None:
             "The people of this erasure have changed since you opened the page. Read the preview below "
             "again, then confirm it.",
             code="changed",
+        )
+
+
+def check_still_meant(erasure: Erasure) -> None:
+    """Raise Refused where somebody is on file by now who could be meant too, and nobody has looked at that.
+
+    Holds back the client's imports until the end of the transaction: whoever a batch was bringing in is seen
+    here, and every later batch sees the tokens that the caller writes (R39).
+    """
+    lock_client(erasure.client_id)
+    if has_newcomers(erasure):
+        raise Refused(
+            "Somebody has come on file since these people were matched who could be meant as well. "
+            "Match again, and settle who is meant.",
+            code="newcomers",
         )
 
 

@@ -114,14 +114,53 @@ def _ends_as(one: Matched, before: set[UUID]) -> tuple[str, UUID | None]:
 
 
 def match_anew(erasure: Erasure) -> None:
-    """Match those who are not settled once more. An earlier row keeps its person, whatever its number."""
+    """Match those who are not settled once more. An earlier row keeps its person, whatever its number.
+
+    A settled row by which somebody else could be meant too by now is ambiguous, and a person decides.
+    """
+    for batch, matched in _looked_for_again(erasure):
+        pairs = zip(batch, matched, strict=True)
+        unsettled = [_unsettled(row, one) for row, one in pairs if _is_unsettled(row, one)]
+        _settle(erasure, {row.row_number: row for row in batch}, unsettled)
+
+
+def has_newcomers(erasure: Erasure) -> bool:
+    """Whether somebody is on file by now who could be meant by a row and was not when it was matched.
+
+    An import may bring in the same person a second time, under another number, until the erasure's tokens
+    keep them out (R39); an erasure that does not know of it would leave them on file.
+    """
+    return any(
+        _newcomers(stored, one)
+        for batch, matched in _looked_for_again(erasure)
+        for stored, one in zip(batch, matched, strict=True)
+    )
+
+
+def _looked_for_again(erasure: Erasure) -> Iterator[tuple[list[ErasureSubject], list[Matched]]]:
+    """The rows of which it is kept what was given, batch by batch, with what matching finds by now."""
     after = 0
-    while batch := list(
-        erasure.subjects.filter(match__in=OPEN, row_number__gt=after).order_by("row_number")[:BATCH]
-    ):
+    kept = erasure.subjects.filter(match__in=(*OPEN, Match.ONE), given__isnull=False)
+    while batch := list(kept.filter(row_number__gt=after).order_by("row_number")[:BATCH]):
         after = batch[-1].row_number
-        described = list(_described(erasure, batch))
-        _settle(erasure, {row.row_number: row for row in batch}, match(erasure, described))
+        yield batch, match(erasure, list(_described(erasure, batch)))
+
+
+def _newcomers(stored: ErasureSubject, one: Matched) -> set[UUID]:
+    found = {one.outcome.consumer_id, *one.outcome.candidates}
+    return {pk for pk in found if pk} - {stored.consumer_id, *stored.candidates}
+
+
+def _is_unsettled(stored: ErasureSubject, one: Matched) -> bool:
+    return stored.match != Match.ONE or bool(_newcomers(stored, one))
+
+
+def _unsettled(stored: ErasureSubject, one: Matched) -> Matched:
+    """What becomes of the row: where it was settled, both who it was and who has come are candidates."""
+    if stored.consumer_id is None:
+        return one
+    both = _newcomers(stored, one) | {stored.consumer_id, *stored.candidates}
+    return one._replace(outcome=Outcome("ambiguous", None, sorted(both)))
 
 
 def _described(erasure: Erasure, batch: Iterable[ErasureSubject]) -> Iterator[Described]:

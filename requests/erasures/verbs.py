@@ -86,7 +86,7 @@ def enter_matched_state(erasure: Erasure, now: datetime) -> None:
 
 
 def match_again(erasure: Erasure, *, by: User, now: datetime) -> None:
-    """Match those who are not settled once more, after an import or a correction."""
+    """Match once more, after an import or a correction; who was settled stays so unless another could be meant."""
     with case_transition(erasure, "match", by=by, now=now) as locked:
         subjects.match_anew(locked)
         enter_matched_state(locked, now)
@@ -139,6 +139,7 @@ def approve(erasure: Erasure, *, confirmation: str, read: str, by: User, now: da
         ids = matched_ids(locked)
         locked.progress_done, locked.progress_total = 0, len(ids)
         if len(ids) <= AT_ONCE:
+            approval.check_still_meant(locked)
             tokens.suppress(locked, ids, now=now)
             locked.suppressed_at = now
             locked.next_attempt_at = locked.recall_until
