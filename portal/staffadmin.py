@@ -7,16 +7,20 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
 from portal import ledger
 from portal.admin import PortalAdmin, staff_user
 from portal.ledger.models import Checkpoint, Leaf
 from portal.models import OutboxMessage, User
 from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER
+from portal.staff import record_password, record_staff
 
 
 class RolesField(forms.ModelMultipleChoiceField[Group]):
@@ -64,18 +68,52 @@ class StaffAdmin(PortalAdmin[User], UserAdmin[User]):
     def role_names(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all())) or "none"
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Nobody changes their own roles or access, so their own page does not offer it."""
+        own = ("is_active", "groups") if obj is not None and obj.pk == request.user.pk else ()
+        return (*self.readonly_fields, *own)
+
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
-        """Store the roles and write who changed them to the ledger, in one transaction."""
+        """Store the roles and write what was given and taken to the ledger, in one transaction."""
+        user: User = form.instance
         with transaction.atomic():
+            before = _role_names(user)
             super().save_related(request, form, formsets, change)
-            ledger.record(
-                verb="staff.change" if change else "staff.add",
+            record_staff(
+                user,
+                is_new=not change,
+                before=before,
+                after=_role_names(user),
+                switched="is_active" in form.changed_data,
                 by=staff_user(request),
-                object_kind="portal.user",
-                object_id=form.instance.pk,
-                counts={"roles": form.instance.groups.count()},
                 now=timezone.now(),
             )
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002  (Django's name)
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Set somebody's password, with a leaf and a notice to them and the Security Officers."""
+        with transaction.atomic():
+            before = self._password_of(id)
+            response = super().user_change_password(request, id, form_url)
+            user = self.get_object(request, id)
+            if user is not None and user.password != before:
+                record_password(user, by=staff_user(request), now=timezone.now())
+        return response
+
+    def _password_of(self, pk: str) -> str:
+        try:
+            return User.objects.values_list("password", flat=True).get(pk=pk)
+        except (User.DoesNotExist, ValidationError):
+            return ""
+
+
+def _role_names(user: User) -> set[str]:
+    return set(Group.objects.filter(user=user).values_list("name", flat=True))
 
 
 @admin.register(Leaf)
