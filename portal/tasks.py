@@ -35,6 +35,14 @@ def seal_ledger() -> None:
 
 
 @shared_task
+def sweep_files() -> None:
+    """Remove the files that crashes have left without a row."""
+    from portal import leftovers
+
+    leftovers.sweep(timezone.now())
+
+
+@shared_task
 def long_roll_vault() -> None:
     """Finish what a crash cut off, and roll every root, so that keys shredded outside of erasures are gone."""
     from portal import vault
