@@ -1,14 +1,17 @@
 """Log lines that cannot hold personal data.
 
 Invariants: a line holds the time, the level, the logger, the message, and for an exception its type and
-the places it passed through, never its text or the values of variables; what looks like an e-mail address,
-a long number or a quoted database row in a third party's message is masked all the same.
+the places it passed through, never its text or the values of variables, though a library puts them into its
+message; of a page its route, never its address, into which anybody can type anything; what looks like an e-mail
+address, a long number or a quoted database row in a third party's message is masked all the same.
 """
 
 import logging
 import re
 import time
 import traceback
+from collections.abc import Mapping
+from typing import Any
 
 _ADDRESS = re.compile(r"[^\s@<>'\"=]+@[^\s@<>'\"]+\.[^\s@<>'\"]+")
 _NUMBER = re.compile(r"(?<![\w-])\+?\d[\d ().-]{7,}\d(?![\w-])")
@@ -22,13 +25,47 @@ def scrub(text: str) -> str:
     return _NUMBER.sub("[number]", text)
 
 
+_OURS = ("portal", "clients", "consumers", "requests")
+_REQUEST_LINE = re.compile(r"([A-Z]+) \S.*", re.DOTALL)
+# What Celery tells of a task that failed; its exception is written as a `repr`, which holds its text.
+_TASK_FAULT = {"exc", "traceback", "args", "kwargs"}
+
+
 class NoPersonalData(logging.Filter):
     """Scrubs the finished message, whatever library wrote it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.split(".")[0] not in _OURS:
+            record.args = _harmless(record)
         record.msg = scrub(record.getMessage())
         record.args = None
         return True
+
+
+def _harmless(record: logging.LogRecord) -> Any:
+    """The arguments of another's message without exceptions' texts and pages' addresses."""
+    if isinstance(record.args, Mapping):
+        told = dict(record.args)
+        if told.keys() >= _TASK_FAULT:
+            told |= dict.fromkeys(_TASK_FAULT, "") | {"exc": str(told["exc"]).partition("(")[0]}
+        return told
+    match = getattr(getattr(record, "request", None), "resolver_match", None)
+    route = f"/{match.route}" if match else "[no such page]"
+    return tuple(_without_address(argument, route) for argument in record.args or ())
+
+
+def _without_address(argument: object, route: str) -> object:
+    if isinstance(argument, BaseException):
+        return type(argument).__name__
+    if isinstance(argument, str) and argument.startswith("/"):
+        return route
+    if (
+        isinstance(argument, str)
+        and (line := _REQUEST_LINE.fullmatch(argument))
+        and "/" in argument
+    ):
+        return f"{line[1]} {route}"
+    return argument
 
 
 class LineFormatter(logging.Formatter):
