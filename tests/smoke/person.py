@@ -1,21 +1,20 @@
 """A person at a terminal: runs the commands of a clone, opens pages, presses Ctrl-C, pulls the plug."""
 
-import html
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-import urllib.parse
-import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
 from portal import embedded
+from tests.smoke.browsing import Browser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _READY_SECONDS = 600
@@ -113,12 +112,12 @@ class Person:
             assert time.monotonic() < end, f"still there: {left}"
             time.sleep(0.1)
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         """`manage.py` in a second terminal, where nobody has set a URL either; what it printed."""
         ended = subprocess.run(
             [self.clone / ".venv" / "bin" / "python", "manage.py", *arguments],
             cwd=self.clone,
-            env=self.environ() | {"PORTAL_DEMO": "1"},
+            env=self.environ() | {"PORTAL_DEMO": "1"} | dict(environment or {}),
             capture_output=True,
             text=True,
             check=False,
@@ -127,7 +126,7 @@ class Person:
         assert ended.returncode == 0, ended.stderr
         return str(ended.stdout)
 
-    def log_in(self, username: str, password: str) -> "Browser":
+    def log_in(self, username: str, password: str) -> Browser:
         """Fill in the log-in form; raises if the portal does not let this member of staff in."""
         browser = Browser(self.site)
         fields = {"username": username, "password": password}
@@ -136,40 +135,25 @@ class Person:
         return browser
 
 
-def _hidden(page: str) -> dict[str, str]:
-    """The hidden fields of a page's forms, such as where to go after the log-in."""
-    return {
-        found["name"]: html.unescape(found["value"])
-        for found in re.finditer(
-            r'<input type="hidden" name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"', page
-        )
-    }
+@contextmanager
+def present(person: Person) -> Iterator[Person]:
+    """Afterwards nothing of theirs runs any more, and nothing is left of their folder."""
+    try:
+        yield person
+    finally:
+        person.pull_the_plug()
+        embedded.stop(person.state)
+        shutil.rmtree(person.home, ignore_errors=True)
 
 
-class Browser:
-    """Just enough of one to fill in forms: cookies, redirects, and the page's own token."""
+def new_home() -> Path:
+    """A fresh folder. Not pytest's: the state of a portal is kept by nobody after the test, not even a failed one."""
+    return Path(tempfile.mkdtemp(prefix="portal smoke "))
 
-    def __init__(self, site: str) -> None:
-        self.site = self.address = site
-        self.page = ""
-        cookies = urllib.request.HTTPCookieProcessor(CookieJar())
-        # The environment's proxies are not for this machine's own pages.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
 
-    def get(self, path: str) -> str:
-        """The page at `path`, or the one that it leads to."""
-        return self._open(self.site + path)
-
-    def submit(self, path: str, fields: dict[str, str]) -> str:
-        """Open the page at `path`, fill its form in and send it; the page that follows."""
-        filled = _hidden(self.get(path)) | fields
-        return self._open(self.address, urllib.parse.urlencode(filled).encode())
-
-    def _open(self, url: str, body: bytes | None = None) -> str:
-        request = urllib.request.Request(url, body, {"Referer": self.address})  # noqa: S310 (ours)
-        with self._opener.open(request, timeout=60) as answer:
-            self.address, self.page = answer.url, str(answer.read().decode())
-        return self.page
+def user_of_this_clone(home: Path) -> Person:
+    """The user who runs the tests, root in CI, with this very clone and a fresh state folder."""
+    return Person(ROOT, home / "state", home, {}, free_port())
 
 
 def free_port() -> int:

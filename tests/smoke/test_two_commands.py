@@ -1,8 +1,6 @@
 """`make run` on the embedded default, as a person meets it: log in, Ctrl-C, `kill -9`, start again."""
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,15 @@ import pytest
 from portal import embedded
 from portal.embedded_place import server_account
 from requests.demo import PASSWORD
-from tests.smoke.person import ROOT, Person, copy_clone, free_port, system_python
+from tests.smoke.person import (
+    Person,
+    copy_clone,
+    free_port,
+    new_home,
+    present,
+    system_python,
+    user_of_this_clone,
+)
 
 pytestmark = [
     pytest.mark.smoke,
@@ -24,10 +30,8 @@ pytestmark = [
 
 @pytest.fixture
 def ourselves() -> Iterator[Person]:
-    """The user who runs the tests, root in CI, with this very clone and a fresh state folder."""
-    # Not pytest's folder: the state of a portal is kept by nobody after the test, not even a failed one.
-    home = Path(tempfile.mkdtemp(prefix="portal smoke "))
-    yield from _end(Person(ROOT, home / "state", home, {}, free_port()))
+    with present(user_of_this_clone(new_home())) as found:
+        yield found
 
 
 @pytest.fixture
@@ -36,24 +40,15 @@ def ordinary() -> Iterator[Person]:
     python = system_python() if os.geteuid() == 0 else None
     if python is None:
         pytest.skip("only root becomes another user, who then needs a Python with pip")
-    home = Path(tempfile.mkdtemp(prefix="portal smoke "))
+    home = new_home()
     account = server_account(home)
     copy_clone(home / "clone")
     account.give(home)
-    person = Person(
-        home / "clone", home / "clone" / ".local", home, account.spawning(), free_port()
-    )
-    person.path = f"{Path(python).parent}:/usr/bin:/bin"
-    yield from _end(person)
-
-
-def _end(person: Person) -> Iterator[Person]:
-    try:
-        yield person
-    finally:
-        person.pull_the_plug()
-        embedded.stop(person.state)
-        shutil.rmtree(person.home, ignore_errors=True)
+    clone = home / "clone"
+    found = Person(clone, clone / ".local", home, account.spawning(), free_port())
+    found.path = f"{Path(python).parent}:/usr/bin:/bin"
+    with present(found):
+        yield found
 
 
 _ERASURES = (
@@ -103,14 +98,3 @@ def test_the_portal_sets_itself_up_for_an_ordinary_user_with_a_fresh_clone(
 ) -> None:
     stay(ordinary)
     assert ordinary.state.stat().st_uid == ordinary.account["user"]
-
-
-def test_a_second_make_run_in_the_same_folder_says_that_the_first_one_runs(
-    ourselves: Person,
-) -> None:
-    ourselves.start()
-    second = Person(ROOT, ourselves.state, ourselves.home / "second", {}, free_port())
-    second.home.mkdir()
-    with pytest.raises(AssertionError, match=r"already running .*" + str(ourselves.port)):
-        second.start()
-    ourselves.press_ctrl_c()
