@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from portal.models import OutboxMessage
-from portal.work import LeaseLost, claim, fence, give_back
+from portal.work import LeaseLost, check_attempts, claim, fence, give_back
 
 Handler = Callable[[UUID, datetime], None]
 _handlers: dict[str, Handler] = {}
@@ -50,15 +50,26 @@ def send_due(now: datetime, *, limit: int = 200) -> int:
     """Send what is due, oldest first. Returns how many messages were sent."""
     sent = 0
     for _ in range(limit):
-        message = claim(OutboxMessage, now)
-        if message is None:
+        result = send_next(now)
+        if result is None:
             break
-        sent += _send(message, now)
+        sent += result
     return sent
+
+
+def send_next(now: datetime) -> bool | None:
+    """Send the message that is due longest: whether it was sent, or None where none is due.
+
+    A worker gives each message the time of its own: with that of the first, a slow mail server would
+    let the leases of the later ones end before they begin, and another worker would send them too.
+    """
+    message = claim(OutboxMessage, now)
+    return None if message is None else _send(message, now)
 
 
 def _send(message: OutboxMessage, now: datetime) -> bool:
     try:
+        check_attempts(message)
         _handlers[message.kind](message.object_id, now)
         with fence(message, now) as locked:
             locked.sent_at = now

@@ -5,6 +5,8 @@ Invariants:
 - What a holder writes, it writes under `fence`, which locks the row and refuses a token that was passed by,
   so that a worker that was paused and woke up again changes nothing.
 - Progress is stored with the step that made it, so that a killed worker's successor goes on from there.
+- A worker never learns a later token than its own: it follows what it has written, and reads no lease anew.
+- Work that kills whoever takes it is given up like work that fails, because each lease counts as an attempt.
 """
 
 from collections.abc import Iterator
@@ -28,6 +30,10 @@ class LeaseLost(Exception):
 
 class StopRequested(Exception):
     """A person asked for the work to be stopped."""
+
+
+class WorkersDied(Exception):
+    """As many workers as may try took this work and were never heard of again; trying is over."""
 
 
 class LeasedWork(models.Model):
@@ -82,6 +88,27 @@ def claim(model: type[AnyWork], now: datetime, *, pk: object = None) -> AnyWork 
         return work
 
 
+def check_attempts(work: LeasedWork) -> None:
+    """Raise WorkersDied where all attempts were used up by workers that died without a word.
+
+    Whoever claims work calls this before anything of it runs, and treats it as any other fault: `give_back`
+    then ends the trying. A fault that is an exception was counted there already.
+    """
+    if work.attempts > MAX_ATTEMPTS:
+        raise WorkersDied(str(work.pk))
+
+
+def follow(work: AnyWork, locked: AnyWork) -> AnyWork:
+    """Take over into `work` what was written under its fence.
+
+    Not `refresh_from_db`: a worker that was paused after its commit would read, and so take, the lease of its
+    successor.
+    """
+    for field in work._meta.concrete_fields:
+        setattr(work, field.attname, getattr(locked, field.attname))
+    return work
+
+
 @contextmanager
 def fence(work: AnyWork, now: datetime) -> Iterator[AnyWork]:
     """A transaction in which `work` is locked and surely ours; renews the lease.
@@ -116,7 +143,9 @@ def give_back(work: LeasedWork, now: datetime, *, fault: str = "") -> bool:
     `fault` is a short code such as an exception's class name, never its text.
     """
     over = bool(fault) and work.attempts >= MAX_ATTEMPTS
-    pause = PAUSES[min(work.attempts, len(PAUSES)) - 1] if fault else 0
+    # A step that was just completed has set the attempts back to 0; the fault is the first of the next one.
+    nth = max(1, min(work.attempts, len(PAUSES)))
+    pause = PAUSES[nth - 1] if fault else 0
     type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token).update(
         lease_until=None,
         next_attempt_at=now + timedelta(seconds=pause),

@@ -34,7 +34,7 @@ from portal.cases.verbs import transition
 from portal.errors import Refused
 from portal.models import User
 from portal.restore import replay_pending
-from portal.work import LeaseLost, StopRequested, claim, fence, give_back
+from portal.work import LeaseLost, StopRequested, check_attempts, claim, fence, follow, give_back
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -69,6 +69,7 @@ def _nothing(job: ImportJob) -> None:
 
 def _run(job: ImportJob, clock: Clock, watch: Watch) -> None:
     try:
+        check_attempts(job)
         _bring_in(job, clock, watch)
     except (LeaseLost, StopRequested):
         give_back(job, clock())
@@ -152,7 +153,7 @@ class _Run:
             seen |= self.columns.findings(tally.findings)
             incidents.report(locked, seen, self.system, now)
             self._move_on(locked, rows, tally, now)
-        self.job = _follow(self.job, locked)
+        self.job = follow(self.job, locked)
 
     def _check_covered(self, job: ImportJob, now: datetime) -> None:
         if job.instruction is None:
@@ -179,13 +180,6 @@ class _Run:
             counts=dict(tally.outcomes),
             now=now,
         )
-
-
-def _follow(job: ImportJob, locked: ImportJob) -> ImportJob:
-    """Take over into `job`, which callers hold, what the batch has stored."""
-    for field in job._meta.concrete_fields:
-        setattr(job, field.attname, getattr(locked, field.attname))
-    return job
 
 
 def loader_for(job: ImportJob, mapping: Mapping, file: FileFormat, today: date) -> Loader[Any]:

@@ -69,7 +69,12 @@ def check() -> Report:
             report.faults.append(f"The keyring holds keys of client {client_id} without a tree.")
     try:
         report.journalled = sum(1 for _ in journal.entries())
-    except VaultError as error:
+        lost = journal.unwritten()
+        if lost > 1:
+            report.faults.append(
+                f"The erasure journal lacks its last {lost} lines: put its newest copy back."
+            )
+    except (VaultError, OSError) as error:
         report.faults.append(str(error))
     return report
 
@@ -89,7 +94,7 @@ def _check_client(tree: store.Tree, report: Report) -> None:
             _check_page(page, report)
         if number < tree.pages:
             report.faults.append(f"Page {number} of client {tree.client_id} is missing.")
-    except VaultError as error:
+    except (VaultError, OSError) as error:
         report.faults.append(str(error))
 
 
@@ -98,7 +103,7 @@ def _check_page(page: Page, report: Report) -> None:
     for attempt in (1, 2):
         try:
             copies.check_page(page, held.keyring().root(page.client_id, page.root_generation))
-        except VaultError as error:
+        except (VaultError, OSError) as error:
             again = store.pages(page.client_id, [page.number])
             if attempt == 1 and again and again[0] != page:
                 page = again[0]

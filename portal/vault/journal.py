@@ -102,6 +102,11 @@ def unreplayed() -> int:
     return max(0, last_number() - carried_out)
 
 
+def unwritten() -> int:
+    """Return how many lines the default database knows that are not here. One is a crash, more are a loss."""
+    return max(0, (_marks[0]() if _marks else 0) - last_number())
+
+
 class Journal:
     """A journal at a path; `settings.JOURNAL_PATH` unless told otherwise."""
 

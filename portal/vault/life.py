@@ -124,7 +124,8 @@ def recover() -> list[UUID]:
                 done.append(tree.client_id)
         except VaultBusy:
             _log.info("client %s is being worked on by another process", tree.client_id)
-        except VaultError as error:
+        except (VaultError, OSError) as error:
+            # A full disk or a keyring that cannot be written is no reason to leave the others either.
             _log.error("client %s cannot be recovered: %s", tree.client_id, error)
     return done
 
