@@ -12,6 +12,7 @@ Invariants:
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from portal.personal import Category, declaration, searchable_columns
 
 SHORTEST = 6
 SHORTEST_STREET = 8
+SHORTEST_NUMBER = 9
+"""A shorter number is also a count, the fraction of a second, or a record's number somewhere; it is looked for as
+a whole cell or a whole string in JSON only."""
 PAGE = 5_000
 MOST_HITS = 100
 CHUNK = 1 << 20
@@ -76,17 +80,19 @@ def _national(telephone: str) -> str:
 def forms(value: str) -> set[bytes]:
     """The bytes by which a value may stand somewhere, in lower case: as text, in JSON, in an address.
 
-    Ten digits are looked for with the usual separators of a telephone number too.
+    Ten digits are looked for with the usual separators of a telephone number too, fewer only as a whole.
     """
+    if len(value) < SHORTEST_NUMBER and value.isascii() and value.isdecimal():
+        return {f'"{value}"'.encode(), f'\\"{value}\\"'.encode(), f"\0{value}\0".encode()}
     # Bytes can only be lowered where they are ASCII; other letters are looked for in both cases.
     written = {value} if value.isascii() else {value.lower(), value.upper(), value.title()}
     if len(value) == 10 and value.isdecimal() and value.isascii():
         area, exchange, line = value[:3], value[3:6], value[6:]
         written |= {f"{area}{gap}{exchange}{gap}{line}" for gap in "-. "}
-        written |= {f"({area}) {exchange}-{line}", f"1{value}"}
+        written |= {f"({area}){gap}{exchange}-{line}" for gap in ("", " ")} | {f"1{value}"}
     found = set()
     for text in written:
-        found |= {text, quote(text), quote_plus(text)}
+        found |= {text, quote(text), quote_plus(text), escape(text)}
         found |= {json.dumps(text)[1:-1], orjson.dumps(text)[1:-1].decode()}
     return {text.encode().lower() for text in found}
 
@@ -208,11 +214,16 @@ def _in_table(
         progress(table)
         # A page is looked through as one piece; only one with a match is looked at row by row.
         cells = [value for row in rows for value in row[width:] if value is not None]
-        if finder.may_be_in(b"\0".join(map(_lowered, cells))):
+        if finder.may_be_in(_whole(*map(_lowered, cells))):
             for row in rows:
                 for column, value in zip(columns, row[width:], strict=True):
-                    if value is not None and finder.is_in(_lowered(value)):
+                    if value is not None and finder.is_in(_whole(_lowered(value))):
                         yield Hit(table, column, "/".join(map(str, row[:width])))
+
+
+def _whole(*cells: bytes) -> bytes:
+    """Cells one after the other, each between two zero bytes, which no text of the database holds."""
+    return b"\0".join((b"", *cells, b""))
 
 
 def _lowered(value: Any) -> bytes:

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from clients.models import Client
 from consumers.models import Consumer, ImportJob, Preference, Purchase
 from consumers.profile import Profile
-from portal import outbox
+from portal import ledger, outbox
 from portal.ids import new_id
 from portal.models import User
 from portal.personal import searchable_columns
@@ -269,6 +269,7 @@ def planted(alice: Consumer) -> Planted:
     [
         "617-555-0101",
         "(617) 555-0101",
+        "(617)555-0101",
         "617.555.0101",
         "tel:16175550101",
         "?email=alice%40example.com",
@@ -320,3 +321,25 @@ def test_letters_beyond_ascii_are_found_in_both_cases(
 def test_values_in_quotes_and_backslashes_are_found_in_json(client_: Client, now: datetime) -> None:
     job(client_, now, warnings={"of": 'Pat "Tricky" O\\Neil'})
     assert sweep.sweep(['Pat "Tricky" O\\Neil'])
+
+
+@pytest.mark.parametrize(
+    "text", ["{told: 250000}", "at 12:00:00.250000Z", "portal\n250000\nroot", '{"rows": 250000}']
+)
+def test_a_customer_number_that_is_also_a_count_stops_no_certificate(
+    planted: Planted, text: str, now: datetime
+) -> None:
+    ledger.record(verb="test.count", by=User.objects.system(), counts={"rows": 250000}, now=now)
+    assert not planted(text)
+    assert hits("250000") == []
+
+
+@pytest.mark.parametrize("text", ["250000", '{"of": "250000"}', '["{\\"of\\": \\"250000\\"}"]'])
+def test_a_customer_number_that_stands_by_itself_is_found(planted: Planted, text: str) -> None:
+    assert not planted(text)
+    assert [hit.table for hit in hits("250000")] == ["django_admin_log"]
+
+
+def test_a_name_is_found_as_html_writes_it(planted: Planted) -> None:
+    assert not planted("Conor O&#x27;Brien")
+    assert hits("Conor O'Brien")
