@@ -17,7 +17,7 @@ from portal.ledger.signing import is_signed, load_key
 from portal.models import User
 from portal.roles import role_name
 from requests.erasures import recipients
-from requests.erasures.models import Erasure
+from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.subjects import Match, tally
 
 METHOD = (
@@ -65,7 +65,7 @@ def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
         "method": METHOD,
         "root_generation_destroyed": erasure.root_generation,
         "remains": REMAINS,
-        "residue_sweep": "No value of these people was found in any column or stored file.",
+        "residue_sweep": _swept(erasure),
         "recipients": [
             {"name": one.name, "confirmed": one.answered} for one in recipients.of_erasure(erasure)
         ]
@@ -81,6 +81,18 @@ def document(erasure: Erasure, now: datetime) -> dict[str, Any]:
         ],
         "checkpoint": note_of(checkpoint) if checkpoint else None,
     }
+
+
+def _swept(erasure: Erasure) -> str:
+    """What the sweep can vouch for, and for whom it cannot."""
+    found = "No value of these people was found in any column or stored file."
+    unknown = erasure.subjects.filter(stage=ErasureSubject.Stage.NOT_SWEPT).count()
+    if not unknown:
+        return found
+    return (
+        f"{found} For {unknown} of them there was nothing left to look for: their keys had been destroyed before, "
+        "by an earlier erasure or before the main database was restored from a backup."
+    )
 
 
 def _signatory(erasure: Erasure, verb: str, user: User | None) -> dict[str, str] | None:

@@ -1,8 +1,10 @@
 """A worker carries an approved erasure out: journal, shred, nullify, notify, verify, seal, certify.
 
 Invariants:
-- The database is the truth. Each step is idempotent and writes its result under the fence, so that a killed
-  worker's successor goes on where it stopped and a worker that was passed by writes nothing.
+- The database is the truth. Each step is idempotent and writes to it under the fence only, so that a killed
+  worker's successor goes on where it stopped and a worker that was passed by, by a successor or by a recall,
+  writes nothing. Outside of the database it can only do again what its successor did: write a journal's line,
+  shred, roll. None of these takes anything from somebody who is not in the case, which nobody can call back by then.
 - The journal's line is on disk before a key is shredded; keys are shredded before rows are nullified.
 - The values that the sweep looks for are sealed under the case's own key before the shred (docs/adr/0007);
   that key is shredded before the root rolls, so that the seal covers them too.
@@ -11,7 +13,7 @@ Invariants:
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,13 +32,21 @@ from portal.cases.verbs import record_verb
 from portal.errors import Refused
 from portal.models import User
 from portal.restore import journal_erasure, replay_pending
-from portal.work import LeaseLost, StopRequested, claim, fence, give_back, renew
-from requests.erasures import recipients, sweep, tokens
+from portal.work import (
+    LeaseLost,
+    StopRequested,
+    check_attempts,
+    claim,
+    fence,
+    follow,
+    give_back,
+    renew,
+)
+from requests.erasures import holds, recipients, sweep, tokens
 from requests.erasures.certificate import certify
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
 from requests.erasures.subjects import case_key, matched_ids
-from requests.erasures.verbs import holds_on
 from requests.optouts.adoption import adopt
 
 BATCH = 5_000
@@ -60,6 +70,8 @@ def run_due(clock: Clock) -> int:
 def run(work: Erasure, clock: Clock) -> bool:
     """Carry one claimed case as far as it goes now. A fault gives it back with a growing pause."""
     try:
+        check_attempts(work)
+        _renew_key(work, clock())
         while (step := STEPS.get(work.state)) is not None and work.work_due:
             step(work, clock)
         give_back(work, clock())
@@ -77,10 +89,34 @@ def run(work: Erasure, clock: Clock) -> bool:
 
 def _park(work: Erasure, refusal: Refused, now: datetime) -> None:
     """Something forbids going on: stop trying, and let the start page and the case say so."""
+    with suppress(LeaseLost, StopRequested), fence(work, now) as locked:
+        locked.work_due, locked.lease_until, locked.last_fault = False, None, refusal.code
+        record_verb(
+            locked, "execute", by=_system(), now=now, outcome="refused", reason=refusal.code
+        )
+
+
+def _renew_key(work: Erasure, now: datetime) -> None:
+    """Give a case that a restored database brought back unsealed a new key, if it was sealed since (R41).
+
+    Before its seal nothing of a case is shredded but its people, so only a restore explains this. What the
+    dead key sealed opens for nobody any more, and is removed.
+    """
+    if work.state in SEALING or not _is_key_gone(work):
+        return
     with fence(work, now) as locked:
-        locked.work_due, locked.last_fault = False, refusal.code
-    record_verb(work, "execute", by=_system(), now=now, outcome="refused", reason=refusal.code)
-    give_back(work, now)
+        locked.subjects.update(given=None, wanted=None)
+        locked.key_page = locked.key_slot = None
+        locked.seal_content({})
+    follow(work, locked)
+
+
+def _is_key_gone(work: Erasure) -> bool:
+    try:
+        case_key(work)
+    except vault.KeyShredded:
+        return True
+    return False
 
 
 def _system() -> User:
@@ -100,7 +136,7 @@ def _moving(work: Erasure, verb: str, now: datetime) -> Iterator[Erasure]:
         if verb == "nullify":
             counts = {_code(table): rows for table, rows in locked.counts.items()}
         record_verb(locked, verb, by=_system(), now=now, counts=counts)
-    work.refresh_from_db()
+    follow(work, locked)
 
 
 def _code(table: str) -> str:
@@ -113,18 +149,17 @@ def _start(work: Erasure, clock: Clock) -> None:
     if work.suppressed_at is None:
         ids = matched_ids(work)
         for start in range(0, len(ids), BATCH):
-            tokens.suppress(work, ids[start : start + BATCH], now=now)
-            renew(work, clock())
-        with fence(work, now) as locked:
+            # Under the fence, so that a recall or a hold meets no token that comes after it.
+            with fence(work, clock()) as locked:
+                tokens.suppress(locked, ids[start : start + BATCH], now=now)
+        with fence(work, clock()) as locked:
             locked.suppressed_at = now
-        work.refresh_from_db()
+        follow(work, locked)
     if work.recall_until and now < work.recall_until:
         Erasure.objects.filter(pk=work.pk, lease_token=work.lease_token).update(
             next_attempt_at=work.recall_until, lease_until=None, attempts=0
         )
         raise LeaseLost(str(work.pk))
-    if holds_on(work):
-        raise Refused("A legal hold is in force on one of these people.", code="legal_hold")
     instructions.check_covers(
         work.instruction,
         kind=Instruction.Kind.ERASURE,
@@ -133,7 +168,9 @@ def _start(work: Erasure, clock: Clock) -> None:
         case_id=work.pk,
     )
     keep_tokens(work)
-    with _moving(work, "claim", now) as locked:
+    with _moving(work, "claim", clock()) as locked:
+        holds.one_at_a_time(locked.client_id)
+        holds.check_none(locked)
         locked.counts, locked.progress_done = {}, 0
         locked.progress_total = len(matched_ids(locked)) * 3
 
@@ -151,14 +188,15 @@ def _advance(locked: Erasure, subjects: dict[UUID, UUID], stage: int) -> None:
     """Store that these subjects have come to `stage`, with the progress that a person watches."""
     locked.subjects.filter(pk__in=list(subjects)).update(stage=stage)
     locked.progress_done += len(subjects)
+    locked.attempts = 0
 
 
 def _journal(work: Erasure, clock: Clock) -> None:
     while subjects := _batch(work, Stage.PENDING):
         ids = list(subjects.values())
-        _keep_wanted(work, subjects)
+        with fence(work, clock()) as locked:
+            _keep_wanted(locked, subjects)
         refs = eraser.key_refs(work.client_id, ids)
-        renew(work, clock())
         journal_erasure(
             client_id=work.client_id, case_id=work.pk, refs=refs, owner_ids=ids, now=clock()
         )
@@ -169,7 +207,10 @@ def _journal(work: Erasure, clock: Clock) -> None:
 
 
 def _keep_wanted(work: Erasure, subjects: dict[UUID, UUID]) -> None:
-    """Seal what the sweep will look for under the case's key, while it can still be opened."""
+    """Seal what the sweep will look for under the case's key, while it can still be opened.
+
+    Who was erased before, by another case or before a restore, has nothing that opens, and nothing is kept.
+    """
     key = case_key(work)
     rows = Consumer.objects.filter(client_id=work.client_id, pk__in=list(subjects.values()))
     profiles = open_profiles(rows)
@@ -249,6 +290,8 @@ def _verify(work: Erasure, clock: Clock) -> None:
             locked.work_due = False
         return
     with _moving(work, "verify", clock()) as locked:
+        unknown = locked.subjects.filter(match=ErasureSubject.Match.ONE, wanted__isnull=True)
+        unknown.update(stage=Stage.NOT_SWEPT)
         locked.subjects.update(given=None, wanted=None)
         locked.sealed = None
 
@@ -278,10 +321,12 @@ def _seal(work: Erasure, clock: Clock) -> None:
         locked.key_page = locked.key_slot = None
         locked.root_generation = destroyed
         locked.backups_expire_at = clock() + timedelta(days=settings.BACKUP_RETENTION_DAYS)
-    ledger.seal(now=clock())
 
 
 def _certify(work: Erasure, clock: Clock) -> None:
+    # The checkpoint that the certificate names covers the erasure's own leaves, also after a kill or while the
+    # ledger cannot be sealed.
+    ledger.seal(now=clock())
     now = clock()
     with _moving(work, "certify", now) as locked:
         certify(locked, now=now)
@@ -290,6 +335,8 @@ def _certify(work: Erasure, clock: Clock) -> None:
     ledger.seal(now=clock())
 
 
+SEALING = ("verified", "sealed")
+"""The states in which the case's own key may be gone."""
 STEPS: dict[str, Callable[[Erasure, Clock], None]] = {
     "approved": _start,
     "claimed": _journal,

@@ -116,6 +116,8 @@ class ErasureSubject(models.Model):
         JOURNALLED = 1, "Journalled"
         SHREDDED = 2, "Keys shredded"
         NULLIFIED = 3, "Nullified"
+        # Nothing of theirs opened any more, so that the sweep could not know what to look for.
+        NOT_SWEPT = 4, "Nullified, not swept"
 
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     erasure = plain(

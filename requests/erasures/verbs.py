@@ -153,11 +153,17 @@ def hint() -> None:
     hint_task(long_run_erasures)
 
 
+def _take_back(locked: Erasure) -> None:
+    """Take the work away from a worker that may be at it: its token is passed by, and it writes no more."""
+    locked.work_due, locked.lease_until = False, None
+    locked.lease_token += 1
+
+
 def recall(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Call an approved erasure back while its window is open; removes exactly its own tokens."""
     with case_transition(erasure, "recall", by=by, now=now) as locked:
         tokens.lift(locked)
-        locked.work_due = False
+        _take_back(locked)
         instructions.release(locked.instruction, case=locked, by=by, now=now)
 
 
@@ -185,7 +191,7 @@ def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
             for pk in matched_ids(locked)
         )
         tokens.lift(locked)
-        locked.work_due = False
+        _take_back(locked)
         locked.approved_at = locked.approved_by = locked.suppressed_at = None
         locked.recall_until = None
 
