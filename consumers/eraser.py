@@ -197,6 +197,36 @@ def _refs(
         return {KeyRef(page, slot) for page, slot in cursor.fetchall()}
 
 
+def erase_keyed(client_id: UUID, refs: Sequence[KeyRef]) -> dict[str, int]:
+    """Erase the rows that had these keys to themselves, whomever they belong to; rows changed by table.
+
+    A replay needs it: what was given to its person only after the backup belongs to nobody in the restored
+    database, and is known by its key alone.
+    """
+    keyed = (
+        "client_id = %s AND (key_page, key_slot) IN (SELECT * FROM unnest(%s::int[], %s::int[]))"
+    )
+    given: list[Any] = [client_id, [ref.page for ref in refs], [ref.slot for ref in refs]]
+    rows = ImportRow._meta.db_table
+    counts = {rows: _execute(f'DELETE FROM "{rows}" WHERE {keyed}', given)}
+    for plan in plans():
+        # The consumer's own row goes by its id, because its state goes with it.
+        if columns_of(plan.model).issuperset(KEY_COLUMNS) and not (
+            plan.model is Consumer or is_history(plan.model)
+        ):
+            verb = "DELETE FROM" if plan.deletes else "UPDATE"
+            changes = "" if plan.deletes else f" SET {plan.changes}"
+            counts[plan.table] = _execute(f'{verb} "{plan.table}"{changes} WHERE {keyed}', given)
+    return {table: changed for table, changed in counts.items() if changed}
+
+
+def files_of_keys(client_id: UUID, refs: Sequence[KeyRef]) -> list[CaseFile]:
+    """The files of cases that are sealed under these keys."""
+    keys = set(refs)
+    rows = CaseFile.objects.filter(client_id=client_id, key_page__in={ref.page for ref in keys})
+    return [row for row in rows if row.key_ref in keys]
+
+
 def files_of(client_id: UUID, consumer_ids: Sequence[UUID]) -> list[CaseFile]:
     """The files of cases that belong to these people, whose sealed bytes must be removed."""
     return list(CaseFile.objects.filter(client_id=client_id, subject_id__in=list(consumer_ids)))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -21,6 +22,7 @@ class PortalConfig(AppConfig):
 
         post_migrate.connect(make_roles, sender=self)
         journal.register_mark(restore.last_mark)
+        connection_created.connect(restore.forget)
 
 
 def make_roles(using: str, **kwargs: Any) -> None:

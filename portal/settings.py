@@ -113,15 +113,6 @@ def _server_urls() -> tuple[str, str, str]:
 _DATABASE_URL, _VAULT_URL, REDIS_URL = _server_urls()
 
 
-# Work is handed on once its lease is over, but its row stays locked while the server believes that the
-# silent worker lives. So a session ends whose machine is gone, or that sits in a transaction doing nothing
-# for longer than any live worker does; and a long statement ends whose client was killed.
-_END_OF_SILENCE = (
-    "-c idle_in_transaction_session_timeout=5min -c client_connection_check_interval=10s"
-    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=15 -c tcp_keepalives_count=4"
-)
-
-
 def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = dict(env.db_url_config(url))
     # Persistent connections: measured 6.6 times as fast for a small transaction.
@@ -129,8 +120,6 @@ def _database(url: str) -> dict[str, Any]:
     if host := config.get("OPTIONS", {}).pop("host", ""):
         config["HOST"] = host
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
-    options = config.setdefault("OPTIONS", {})
-    options["options"] = f"{_END_OF_SILENCE} {options.get('options', '')}".strip()
     return config
 
 
@@ -258,7 +247,6 @@ CELERY_BEAT_SCHEDULE = {
     },
     "lock mail drops": {"task": "clients.tasks.lock_drops", "schedule": 600.0},
     "recover and roll the vault": {"task": "portal.tasks.long_roll_vault", "schedule": 24 * 3600.0},
-    "sweep left-over files": {"task": "portal.tasks.sweep_files", "schedule": 24 * 3600.0},
     "expire instructions": {"task": "clients.tasks.expire_instructions", "schedule": 3600.0},
     "watch deadlines": {"task": "requests.optouts.tasks.watch_deadlines", "schedule": 3600.0},
 }

@@ -3,6 +3,9 @@
 The journal names whom; the keys are gone already, so nothing of them can be opened any more. What the restored
 rows still hold is nullified, and the tokens that stop a re-import come back from the file that each erasure
 leaves beside the journal: they are keyed hashes, and could not be made again from a profile that nobody can open.
+
+Rows are known by their person and, where that was found out after the backup (an opt-out that first matched nobody),
+by their key. A case that the backup caught before its end goes on afterwards and ends with a certificate again.
 """
 
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from django.db import transaction
 from consumers import eraser
 from consumers.models import SuppressionToken
 from portal import ledger, vault
+from portal.cases.files import remove_content
 from portal.models import User
 from portal.restore import last_mark, mark_replayed
 from portal.vault import files, journal
@@ -54,10 +58,13 @@ def replay(*, by: User, now: datetime) -> Iterator[tuple[int, int]]:
     """
     for record in journal.entries(after=last_mark()):
         vault.shred(record.client_id, record.refs)
+        for row in eraser.files_of_keys(record.client_id, record.refs):
+            remove_content(row)
         with transaction.atomic():
             done = eraser.erase(
                 record.client_id, record.owner_ids, erasure_id=record.case_id, now=now
             )
+            eraser.erase_keyed(record.client_id, record.refs)
             _restore_tokens(record.client_id, record.case_id, now)
             people = done.get("consumers_consumer", 0)
             ledger.record(

@@ -83,7 +83,7 @@ def test_the_portal_serves_nothing_until_the_erasures_were_replayed(
     assert Consumer.objects.get(pk=alice.pk).state == "active"
     assert open_profiles([Consumer.objects.get(pk=alice.pk)]) == {}
     assert browser.get("/login/").status_code == 503
-    assert browser.get("/healthz").status_code == 200
+    assert browser.get("/healthz").status_code == 503
     assert execution.run_due(lambda: now + timedelta(days=3)) == 0
 
     call_command("replay_erasures")
