@@ -23,7 +23,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from portal.cases import files, thread, verbs
+from portal.cases import files, thread, timekeeping, verbs
 from portal.cases.models import Case
 from portal.errors import Refused
 from portal.models import User
@@ -268,6 +268,10 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
             "thread": thread.entries(case),
             "files": self._file_links(case),
             "trail": self._trail(case),
+            "clocks": [
+                {"view": view, "late": view.is_late(timezone.now())}
+                for view in timekeeping.views(case)
+            ],
             "is_late": bool(case.due_at and case.is_open and case.due_at < timezone.now()),
             **self.case_context(request, case),
             **(extra_context or {}),

@@ -25,12 +25,14 @@ from portal.regimes import (
     EVERYWHERE,
     ONE_CLICK,
     OPT_OUT_RULES,
+    UNIT_WORDS,
     Rule,
     Unit,
 )
 
 __all__ = [
     "Deadline",
+    "Pause",
     "Rule",
     "Unit",
     "add_business_days",
@@ -46,13 +48,8 @@ __all__ = [
 ]
 
 Pause = tuple[datetime, datetime]
-UNIT_WORDS: Final = {
-    Unit.CALENDAR_DAYS: "calendar day",
-    Unit.BUSINESS_DAYS: "business day",
-    Unit.MONTHS: "month",
-}
 # A holiday that only a part of a country keeps gives nobody a day more: the stricter reading.
-HOLIDAYS_OF: Final = {EVERYWHERE: "US", "us": "US", "ca": "CA"}
+HOLIDAYS_OF: Final = {EVERYWHERE: "US", "us": "US", "ca": "CA", "uk": "GB", "ch": "CH"}
 
 
 @dataclass(frozen=True)
@@ -151,14 +148,26 @@ def deadline(
     )
 
 
-def earliest(rules: Iterable[Rule], received_at: datetime, tz: ZoneInfo) -> Deadline:
+def earliest(
+    rules: Iterable[Rule],
+    received_at: datetime,
+    tz: ZoneInfo,
+    *,
+    pauses: Sequence[Pause] = (),
+    extended: Collection[str] = (),
+) -> Deadline:
     """The earliest deadline of the rules that hold on the day of receipt; its reason names the runner-up (R22).
 
-    Raises ValueError where no rule holds.
+    `pauses` shift those of the rules that can be paused; `extended` are the codes of rules whose extension
+    was noticed in time. Raises ValueError where no rule holds.
     """
     day = local_day(received_at, tz)
     found = sorted(
-        (deadline(rule, received_at, tz) for rule in rules if rule.holds_on(day)),
+        (
+            deadline(rule, received_at, tz, pauses=pauses, extended=rule.code in extended)
+            for rule in rules
+            if rule.holds_on(day)
+        ),
         key=lambda one: one.due_at,
     )
     if not found:

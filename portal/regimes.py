@@ -26,6 +26,13 @@ class Unit(StrEnum):
     MONTHS = "months"
 
 
+UNIT_WORDS: Final = {
+    Unit.CALENDAR_DAYS: "calendar day",
+    Unit.BUSINESS_DAYS: "business day",
+    Unit.MONTHS: "month",
+}
+
+
 @dataclass(frozen=True)
 class Rule:
     """One deadline. `code` stands in the case and the ledger, `name` is what staff read.
@@ -158,9 +165,48 @@ CCPA_CONFIRM = Rule(
     date(2020, 8, 14),
 )
 IOWA_REQUEST = Rule(
-    "iowa_request", "Iowa", 90, DAYS, "us-ia", "R43, Iowa Code 715D.3", date(2025, 1, 1)
+    "iowa_request",
+    "Iowa",
+    90,
+    DAYS,
+    "us-ia",
+    "R43, Iowa Code 715D.3",
+    date(2025, 1, 1),
+    extension=45,
+)
+
+
+def _state(code: str, name: str, source: str, since: date) -> Rule:
+    """A state's law that gives 45 days, and 45 more with a notice inside the first (R43)."""
+    return Rule(
+        f"{code}_request", name, 45, DAYS, f"us-{code}", f"R43, {source}", since, extension=45
+    )
+
+
+OTHER_STATES: Final = (
+    _state("va", "Virginia", "Va. Code 59.1-577", date(2023, 1, 1)),
+    _state("co", "Colorado", "C.R.S. 6-1-1306", date(2023, 7, 1)),
+    _state("ct", "Connecticut", "Conn. Gen. Stat. 42-518", date(2023, 7, 1)),
+    _state("ut", "Utah", "Utah Code 13-61-203", date(2023, 12, 31)),
+    _state("tx", "Texas", "Tex. Bus. & Com. Code 541.052", date(2024, 7, 1)),
+    _state("or", "Oregon", "ORS 646A.576", date(2024, 7, 1)),
+    _state("mt", "Montana", "Mont. Code 30-14-2808", date(2024, 10, 1)),
+    _state("de", "Delaware", "6 Del. C. 12D-104", date(2025, 1, 1)),
+    _state("ne", "Nebraska", "Neb. Rev. Stat. 87-1108", date(2025, 1, 1)),
+    _state("nh", "New Hampshire", "RSA 507-H:4", date(2025, 1, 1)),
+    _state("nj", "New Jersey", "N.J.S.A. 56:8-166.7", date(2025, 1, 15)),
+    _state("tn", "Tennessee", "Tenn. Code 47-18-3304", date(2025, 7, 1)),
+    _state("mn", "Minnesota", "Minn. Stat. 325M.14", date(2025, 7, 31)),
+    _state("md", "Maryland", "Md. Code, Com. Law 14-4705", date(2025, 10, 1)),
+    _state("in", "Indiana", "Ind. Code 24-15-3", date(2026, 1, 1)),
+    _state("ky", "Kentucky", "KRS 367.3615", date(2026, 1, 1)),
+    _state("ri", "Rhode Island", "R.I. Gen. Laws 6-48.1-5", date(2026, 1, 1)),
 )
 ERASURE_RULES: Final = (GDPR_REQUEST, UK_REQUEST, SWISS_REQUEST, CCPA_REQUEST, IOWA_REQUEST)
+"""What an erasure on a client's instruction is asked: no other state's law is ever the earliest."""
+
+REQUEST_RULES: Final = (*ERASURE_RULES, *OTHER_STATES)
+"""The laws under which a consumer's own request may fall; triage says which (R43)."""
 
 # ------------------------------------------------------------------ routing, complaints and disputes
 
@@ -170,6 +216,16 @@ COMPLAINT = Rule(
     "framework_complaint", "Privacy Shield and DPF", 45, DAYS, EVERYWHERE, "R8, DPF III.11.d.i"
 )
 ANA_REPLY = Rule("ana_reply", "house rule", 10, BUSINESS, EVERYWHERE, "R15")
+COMMERCE_REVIEW = Rule(
+    "commerce_review", "Annex I", 90, DAYS, EVERYWHERE, "R17(c), DPF Annex I; 90 days from memory"
+)
+ARBITRATION = Rule(
+    "arbitration", "Annex I", 90, DAYS, EVERYWHERE, "R20, DPF Annex I; a target, from memory"
+)
+RECERTIFICATION = Rule("recertification", "framework", 12, MONTHS, EVERYWHERE, "R12, DPF III.6")
+INQUIRY = Rule(
+    "inquiry", "house rule", 30, DAYS, EVERYWHERE, "What falls under no law is answered in a month"
+)
 
 # ----------------------------------------------------------------------------------------- catalogs
 
@@ -187,8 +243,11 @@ ALL_RULES: Final = tuple(
         rule.code: rule
         for rule in (
             *(rule for rules in OPT_OUT_RULES.values() for rule in rules),
-            *(ONE_CLICK, *ERASURE_RULES, CCPA_CONFIRM),
-            *(FORWARD, ACKNOWLEDGE, COMPLAINT, ANA_REPLY, CATALOG_TAIL),
+            *(ONE_CLICK, *REQUEST_RULES, CCPA_CONFIRM),
+            *(FORWARD, ACKNOWLEDGE, INQUIRY, COMPLAINT, ANA_REPLY, CATALOG_TAIL),
+            *(COMMERCE_REVIEW, ARBITRATION, RECERTIFICATION),
         )
     }.values()
 )
+RULE_OF: Final = {rule.code: rule for rule in ALL_RULES}
+"""Every rule by its code, as a case's clock keeps it."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from portal.cases.references import next_reference
@@ -93,6 +94,87 @@ class Case(models.Model):
     def check_reach(self, user: User) -> None:
         """Raise Refused where `user` may not act on this client's cases; subclasses know how."""
         raise NotImplementedError
+
+
+class CaseClock(models.Model):
+    """One thing that a case must have done in time. Its due date follows from its events (portal.cases.clockwork)."""
+
+    class Kind(models.TextChoices):
+        ACKNOWLEDGE = "acknowledge", "Acknowledgement"
+        FORWARD = "forward", "Forwarding to the client"
+        RESPONSE = "response", "Response"
+        RESOLUTION = "resolution", "Resolution"
+        REPLY = "reply", "Reply to the dispute body"
+        REMEDY = "remedy", "Remedy"
+        REVIEW = "review", "Review by the Department of Commerce"
+        ARBITRATION = "arbitration", "Arbitration"
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    client_id = plain(models.UUIDField())
+    case_id = plain(models.UUIDField())
+    kind = plain(models.CharField(max_length=16, choices=Kind.choices))
+    rules = plain(ArrayField(models.CharField(max_length=40)))
+    received_at = plain(models.DateTimeField())
+    time_zone = plain(models.CharField(max_length=40))
+    due_at = plain(models.DateTimeField())
+    paused_since = plain(models.DateTimeField(null=True))
+    stopped_at = plain(models.DateTimeField(null=True))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client_id", "case_id", "kind"], name="clock_once"),
+            models.CheckConstraint(
+                condition=models.Q(stopped_at__isnull=True) | models.Q(paused_since__isnull=True),
+                name="clock_stopped_waits_no_more",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(stopped_at__isnull=True, paused_since__isnull=True),
+                name="clock_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of case {self.case_id}"
+
+
+class ClockEvent(models.Model):
+    """What happened to a clock; rows are only ever added."""
+
+    class Reason(models.TextChoices):
+        IDENTITY = "identity", "Waiting for proof of identity"
+        CLARIFICATION = "clarification", "Waiting for the person to say what is meant"
+        COMPLEXITY = "complexity", "The request is complex"
+        NUMBER = "number", "There are many requests"
+
+    id = plain(models.BigAutoField(primary_key=True))
+    client_id = plain(models.UUIDField())
+    clock = plain(
+        models.ForeignKey(
+            CaseClock, models.CASCADE, related_name="events", db_constraint=False, db_index=False
+        )
+    )
+    kind = plain(models.CharField(max_length=10))
+    reason = plain(models.CharField(max_length=16, choices=Reason.choices, blank=True))
+    rule = plain(models.CharField(max_length=40, blank=True))
+    notice = plain(models.UUIDField(null=True, help_text="The letter that told the person."))
+    at = plain(models.DateTimeField())
+    by = plain(models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"))
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["clock", "id"], name="clock_event")]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(kind__in=("paused", "extended")) | ~models.Q(reason=""),
+                name="clock_wait_has_reason",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d}"
 
 
 class CaseNote(SealedRow):
