@@ -225,6 +225,10 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         """What the page says about the case beyond what every case has: (label, value)."""
         return []
 
+    def gone(self, case: AnyCase) -> str:
+        """What stands in the thread for an entry that can no longer be opened."""
+        return "Erased with its person."
+
     def case_context(self, request: HttpRequest, case: AnyCase) -> dict[str, Any]:
         """More context for `case_template`."""
         return {}
@@ -266,6 +270,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
             "facts": self.facts(request, case),
             "buttons": self.buttons(request, case),
             "thread": thread.entries(case),
+            "gone": self.gone(case),
             "files": self._file_links(case),
             "trail": self._trail(case),
             "clocks": [

@@ -1,20 +1,32 @@
 """Rows whose personal content is one sealed blob under a key of its own in the vault."""
 
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import orjson
 from django.db import models
+from django.db.models import Q
 
 from portal import vault
 from portal.personal import plain
+
+RETIRED: Final = Q(sealed__isnull=True, key_page__isnull=False)
+"""The rows whose content is gone and whose key is still to be shredded (see `portal.retire`)."""
+
+
+def retired_index(name: str) -> models.Index:
+    """The index by which the sweep finds the retired rows of a model that `retires`."""
+    return models.Index(fields=["client_id"], condition=RETIRED, name=name)
 
 
 class SealedRow(models.Model):
     """A row that has `client_id`, a uuid primary key, a vault key and a field `sealed`.
 
     The subclass declares `sealed` itself, with the categories that it holds. Shredding the key makes every
-    copy of the blob unreadable, in backups too once the client's root has rolled.
+    copy of the blob unreadable, in backups too once the client's root has rolled. A model that `retires` has
+    rows that end before their person does; it has a `retired_index`.
     """
+
+    retires: ClassVar[bool] = False
 
     key_page = plain(models.IntegerField(null=True, editable=False))
     key_slot = plain(models.SmallIntegerField(null=True, editable=False))
@@ -39,18 +51,24 @@ class SealedRow(models.Model):
         me.sealed = vault.seal(key, orjson.dumps(content), **self._binding())
 
     def unseal_content(self) -> dict[str, Any]:
-        """The row's content, or an empty dict where it has none or its person was erased.
+        """The row's content, or an empty dict where it has none or its key was shredded.
 
         Raises vault.VaultError where the blob cannot be opened although it should.
         """
         me: Any = self
         if me.sealed is None or self.key_ref is None:
             return {}
-        key = vault.key(me.client_id, self.key_ref)
+        try:
+            key = vault.key(me.client_id, self.key_ref)
+        except vault.KeyShredded:
+            return {}  # between the shred and the row's nullification, or in a restored database
         content: dict[str, Any] = orjson.loads(
             vault.unseal(key, bytes(me.sealed), **self._binding())
         )
         return content
+
+    def remove_outside(self) -> None:
+        """Remove what belongs to the content but lies outside of the database; idempotent."""
 
     def _binding(self) -> dict[str, Any]:
         me: Any = self

@@ -39,6 +39,14 @@ def seal_ledger() -> None:
 
 
 @shared_task
+def shred_retired_keys() -> None:
+    """Shred the keys of what cases held that have ended."""
+    from portal import retire
+
+    retire.shred_retired(timezone.now())
+
+
+@shared_task
 def long_roll_vault() -> None:
     """Finish what a crash cut off, and roll every root, so that keys shredded outside of erasures are gone."""
     from portal import vault

@@ -11,6 +11,8 @@ from django.db import connection, models
 from django.db.models import Q
 
 from portal.personal import subject_column
+from portal.retire import retiring_models
+from portal.sealed import RETIRED
 
 OURS = ("portal", "vault", "ledger", "cases", "clients", "consumers", "requests")
 
@@ -102,6 +104,16 @@ def test_every_table_of_a_client_carries_the_client_in_its_key() -> None:
         and "client_id" not in keys[model._meta.db_table]
     ]
     assert without == []
+
+
+def test_the_sweep_has_an_index_on_every_model_whose_rows_are_retired() -> None:
+    models_found = retiring_models()
+    assert models_found
+    assert [
+        model._meta.label
+        for model in models_found
+        if not any(index.condition == RETIRED for index in model._meta.indexes)
+    ] == []
 
 
 def test_the_projects_own_checks_find_nothing() -> None:

@@ -13,7 +13,7 @@ from portal.cases.states import StateTable
 from portal.ids import new_id
 from portal.models import User
 from portal.personal import Category, Fate, personal, plain
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 
 
 class Channel(models.TextChoices):
@@ -181,6 +181,7 @@ class CaseNote(SealedRow):
     """One entry of a case's thread: what came in, what went out, what staff noted."""
 
     data_subject = "subject_id"
+    retires = True
 
     class Direction(models.TextChoices):
         INCOMING = "in", "Received"
@@ -205,7 +206,10 @@ class CaseNote(SealedRow):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["client_id", "subject_id"], name="note_subject")]
+        indexes = [
+            models.Index(fields=["client_id", "subject_id"], name="note_subject"),
+            retired_index("note_retired"),
+        ]
         ordering = ["at"]
 
     def __str__(self) -> str:
@@ -219,6 +223,7 @@ class CaseFile(SealedRow):
     """
 
     data_subject = "subject_id"
+    retires = True
 
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     client_id = plain(models.UUIDField())
@@ -239,14 +244,20 @@ class CaseFile(SealedRow):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["client_id", "subject_id"], name="casefile_subject")]
+        indexes = [
+            models.Index(fields=["client_id", "subject_id"], name="casefile_subject"),
+            retired_index("casefile_retired"),
+        ]
         ordering = ["at"]
 
     def __str__(self) -> str:
         return f"File on {self.case_reference}"
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def remove_outside(self) -> None:
         from portal.cases.files import remove_content
 
         remove_content(self)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self.remove_outside()
         return super().delete(*args, **kwargs)

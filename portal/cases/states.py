@@ -75,6 +75,17 @@ class StateTable:
         """Whether `verb` is permitted in `state`."""
         return state in self.transitions[verb].sources
 
+    def is_end(self, state: str) -> bool:
+        """Whether a case in `state` is closed for good: no verb leads out of it, nor runs in it."""
+        return state in self.final and not any(
+            state in transition.sources for transition in self.transitions.values()
+        )
+
+    @property
+    def ends(self) -> list[str]:
+        """The states in which a case is closed for good."""
+        return [state for state in self.states if self.is_end(state)]
+
     def mermaid(self) -> str:
         """The table as a Mermaid state diagram."""
         lines = ["stateDiagram-v2", f"    [*] --> {self.initial}"]

@@ -16,7 +16,7 @@ from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.erasures import forms, verbs
 from requests.erasures.models import Erasure
 from requests.erasures.preview import preview
-from requests.erasures.states import EXECUTION, STAFF
+from requests.erasures.states import EXECUTION, NOT_CARRIED_OUT, STAFF
 from requests.erasures.subjects import matched_ids
 
 VERBS = (
@@ -42,7 +42,8 @@ VERBS = (
         "Recall…",
         verbs.recall,
         danger=True,
-        explain="Calls the approved erasure back and lifts the suppression that it made.",
+        explain="Calls the approved erasure back and lifts the suppression that it made. What the client gave "
+        "to find its people is destroyed; to erase them after all, log a new erasure.",
     ),
     Verb(
         "hold",
@@ -57,9 +58,15 @@ VERBS = (
         "close_unmatched",
         "Close: nobody on file",
         verbs.close_unmatched,
-        explain="The client is told that nobody was found.",
+        explain="Nobody is erased. What the client gave to find its people is destroyed.",
     ),
-    Verb("reject", "Reject…", verbs.reject, danger=True, explain="Nothing is erased."),
+    Verb(
+        "reject",
+        "Reject…",
+        verbs.reject,
+        danger=True,
+        explain="Nobody is erased. What the client gave to find its people is destroyed.",
+    ),
 )
 
 
@@ -94,12 +101,18 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             facts.append(("Last fault", case.last_fault))
         return facts
 
+    def gone(self, case: Erasure) -> str:
+        if case.state in NOT_CARRIED_OUT:
+            return "Destroyed when the case closed."
+        return super().gone(case)
+
     def case_context(self, request: HttpRequest, case: Erasure) -> dict[str, Any]:
         return {
             "subjects": case.subjects.order_by("row_number")[:50],
             "subject_count": case.subjects.count(),
             "running": case.work_due or case.state in EXECUTION,
             "lines": self._preview(case),
+            "is_forgotten": case.state in NOT_CARRIED_OUT,
         }
 
     def verb_template(self, verb: Verb) -> str:

@@ -13,9 +13,9 @@ from portal.cases.states import StateTable
 from portal.ids import new_id
 from portal.models import User
 from portal.personal import Category, Fate, personal, plain
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 from portal.work import LeasedWork
-from requests.erasures.states import ERASURE_TABLE
+from requests.erasures.states import ERASURE_TABLE, NOT_CARRIED_OUT
 
 
 class Erasure(SealedRow, LeasedWork, Case):
@@ -25,6 +25,7 @@ class Erasure(SealedRow, LeasedWork, Case):
     sweep looks for; it is shredded before the client's root rolls, so that the seal covers it too.
     """
 
+    retires = True
     TABLE: ClassVar[StateTable] = ERASURE_TABLE
     PREFIX = "ER"
     VERB_PREFIX = "erasure"
@@ -53,7 +54,7 @@ class Erasure(SealedRow, LeasedWork, Case):
         Category.FREE_TEXT,
         fate=Fate.KEEP,
         label="user.content.private",
-        reason="the client's own words, sealed; nulled when the erasure is verified",
+        reason="the client's own words, sealed; nulled when the erasure is verified or closed without",
         sealed=True,
     )
 
@@ -66,6 +67,7 @@ class Erasure(SealedRow, LeasedWork, Case):
                 name="erasure_due",
             ),
             models.Index(fields=["client", "state"], name="erasure_state"),
+            retired_index("erasure_retired"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -80,6 +82,10 @@ class Erasure(SealedRow, LeasedWork, Case):
             models.CheckConstraint(
                 condition=~Q(state="certified") | Q(certified_at__isnull=False),
                 name="erasure_certified_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=NOT_CARRIED_OUT) | Q(sealed__isnull=True),
+                name="erasure_not_carried_out_keeps_nothing",
             ),
         ]
 
@@ -138,7 +144,8 @@ class ErasureSubject(models.Model):
         label="user",
         sealed=True,
         fate=Fate.KEEP,
-        reason="what the client gave to find the person, sealed; nulled when the erasure is verified",
+        reason="what the client gave to find the person, sealed; nulled when the erasure is verified or "
+        "closed without, and at once where the row is left out",
     )
     wanted = personal(
         models.BinaryField(null=True),

@@ -7,6 +7,8 @@ STAFF = (ACCOUNT_MANAGER, SECURITY_OFFICER)
 OFFICER = (SECURITY_OFFICER,)
 WORKER = (SYSTEM,)
 UNDECIDED = ("instructed", "matched", "no_match", "ambiguous")
+NOT_CARRIED_OUT = ("recalled", "rejected", "closed_no_match")
+"""The ends at which nobody was erased; nothing that the client gave is kept there."""
 
 ERASURE_TABLE = StateTable(
     "erasure",
@@ -59,7 +61,7 @@ ERASURE_TABLE = StateTable(
         transition_of("certify", ["sealed"], "certified", WORKER),
     ],
     initial="instructed",
-    final=["certified", "recalled", "rejected", "closed_no_match"],
+    final=["certified", *NOT_CARRIED_OUT],
 )
 
 EXECUTION = (

@@ -17,6 +17,7 @@ from django.db.models import Count
 from consumers.imports.staging import copy
 from consumers.profile import Profile, pack, unpack
 from portal import vault
+from portal.errors import Refused
 from portal.ids import new_id
 from requests.erasures.matching import NOBODY, Outcome, match_people
 from requests.erasures.models import KEEP_NOTHING, Erasure, ErasureSubject
@@ -138,12 +139,21 @@ def has_newcomers(erasure: Erasure) -> bool:
 
 
 def _looked_for_again(erasure: Erasure) -> Iterator[tuple[list[ErasureSubject], list[Matched]]]:
-    """The rows of which it is kept what was given, batch by batch, with what matching finds by now."""
+    """The rows of which it is kept what was given, batch by batch, with what matching finds by now.
+
+    Raises Refused where that was destroyed: in a database that was restored from before the case was closed.
+    """
+    key = _key_if_alive(erasure)
+    if key is None:
+        raise Refused(
+            "This case had been closed, and what the client gave is destroyed. Reject it again.",
+            code="given_destroyed",
+        )
     after = 0
     kept = erasure.subjects.filter(match__in=(*OPEN, Match.ONE), given__isnull=False)
     while batch := list(kept.filter(row_number__gt=after).order_by("row_number")[:BATCH]):
         after = batch[-1].row_number
-        yield batch, match(erasure, list(_described(erasure, batch)))
+        yield batch, match(erasure, list(_described(key, batch)))
 
 
 def _newcomers(stored: ErasureSubject, one: Matched) -> set[UUID]:
@@ -163,8 +173,7 @@ def _unsettled(stored: ErasureSubject, one: Matched) -> Matched:
     return one._replace(outcome=Outcome("ambiguous", None, sorted(both)))
 
 
-def _described(erasure: Erasure, batch: Iterable[ErasureSubject]) -> Iterator[Described]:
-    key = case_key(erasure)
+def _described(key: bytes, batch: Iterable[ErasureSubject]) -> Iterator[Described]:
     for row in batch:
         if row.given is not None:
             yield Described(row.row_number, _opened(key, row), row.fault)
@@ -208,7 +217,16 @@ def case_key(erasure: Erasure) -> bytes:
 
 def given_of(erasure: Erasure, subject: ErasureSubject) -> Profile | None:
     """What the client gave to find the subject, or None where nothing is kept of it any more."""
-    return None if subject.given is None else _opened(case_key(erasure), subject)
+    key = _key_if_alive(erasure)
+    return None if subject.given is None or key is None else _opened(key, subject)
+
+
+def _key_if_alive(erasure: Erasure) -> bytes | None:
+    """The case's key; None where it was shredded since the backup from which the case was restored."""
+    try:
+        return case_key(erasure)
+    except vault.KeyShredded:
+        return None
 
 
 def _opened(key: bytes, subject: ErasureSubject) -> Profile:

@@ -16,6 +16,7 @@ from portal.cases.verbs import record_verb
 from portal.cases.verbs import transition as case_transition
 from portal.errors import Refused
 from portal.models import User
+from portal.retire import retire
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
 from portal.tasks import hint_task
 from requests.erasures import approval, holds, subjects, tokens
@@ -165,18 +166,27 @@ def recall(erasure: Erasure, *, by: User, now: datetime) -> None:
         tokens.lift(locked)
         _take_back(locked)
         instructions.release(locked.instruction, case=locked, by=by, now=now)
+        _forget(locked, "recall")
 
 
 def reject(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Decide against it; the instruction is free for another case."""
     with case_transition(erasure, "reject", by=by, now=now) as locked:
         instructions.release(locked.instruction, case=locked, by=by, now=now)
+        _forget(locked, "reject")
 
 
 def close_unmatched(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Close a case for which nobody is on file; the instruction counts as carried out."""
     with case_transition(erasure, "close_unmatched", by=by, now=now) as locked:
         instructions.finish(locked.instruction, case=locked, by=by, now=now)
+        _forget(locked, "close_unmatched")
+
+
+def _forget(locked: Erasure, verb: str) -> None:
+    """Destroy what the client gave: nobody is erased on this case, so nothing of it may be kept."""
+    locked.subjects.update(given=None, wanted=None)
+    retire(locked, verb)
 
 
 def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:

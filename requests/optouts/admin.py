@@ -44,7 +44,8 @@ VERBS = (
         form=forms.LiftForm,
         danger=True,
         explain="Only a dated opt-in that is newer than the opt-out lifts it, on the client's instruction, by a "
-        "Security Officer who did not log that instruction. Other opt-outs of the same address stay.",
+        "Security Officer who did not log that instruction. Other opt-outs of the same address stay. Where it is of nobody in "
+        "particular, the address and the consumer's words are destroyed with the lift.",
     ),
 )
 
@@ -99,11 +100,16 @@ class OptOutAdmin(CaseAdmin[OptOut]):
             raise PermissionDenied
         return redirect("optouts:log")
 
+    def gone(self, case: OptOut) -> str:
+        if case.state == "lifted" and case.consumer_id is None:
+            return "Destroyed when the opt-out was lifted."
+        return super().gone(case)
+
     def facts(self, request: HttpRequest, case: OptOut) -> list[tuple[str, Any]]:
         return [
             ("Opted out of", self.channel_name(case)),
             ("Brand", case.brand or "All brands of the client"),
-            ("Address", _address(case)),
+            ("Address", _address(case) or self.gone(case).rstrip(".")),
             ("On file", _match(case)),
             ("In effect since", f"{case.effective_at:%Y-%m-%d %H:%M} UTC"),
             ("Tokens that keep the address out", _tokens(case)),
@@ -115,7 +121,7 @@ class OptOutAdmin(CaseAdmin[OptOut]):
 def _address(case: OptOut) -> str:
     address = verbs.address_of(case)
     if address is None:
-        return "Erased with its person"
+        return ""
     shown = masked(address)
     shown.pop("country", None)
     return ", ".join(shown.values())

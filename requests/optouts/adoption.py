@@ -34,11 +34,11 @@ FROM (
 ) found
 WHERE o.id = found.case_id AND o.client_id = %(client_id)s AND o.consumer_id IS NULL
 RETURNING o.id"""
-# What the system wrote names nobody and stays as the record of what was sent.
+# What the system sent names nobody and stays as the record of it.
 _NOTES_SQL: Final = """
 UPDATE cases_casenote n SET subject_id = o.consumer_id FROM requests_optout o
 WHERE o.id = ANY(%(cases)s::uuid[]) AND n.case_id = o.id AND n.subject_id IS NULL
-AND n.by_id <> %(system)s"""
+AND NOT (n.by_id = %(system)s AND n.direction = 'out')"""
 _FILES_SQL: Final = """
 UPDATE cases_casefile f SET subject_id = o.consumer_id FROM requests_optout o
 WHERE o.id = ANY(%(cases)s::uuid[]) AND f.case_id = o.id AND f.subject_id IS NULL"""

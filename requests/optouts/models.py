@@ -11,7 +11,7 @@ from portal.cases.models import Case
 from portal.cases.states import StateTable
 from portal.models import User
 from portal.personal import Category, personal, plain
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 from requests.optouts.states import OPT_OUT_TABLE
 
 
@@ -19,6 +19,7 @@ class OptOut(SealedRow, Case):
     """One opt-out: which channel, which brand, and the address as it was given, sealed."""
 
     data_subject = "consumer_id"
+    retires = True
     TABLE: ClassVar[StateTable] = OPT_OUT_TABLE
     PREFIX = "OO"
     VERB_PREFIX = "optout"
@@ -81,13 +82,18 @@ class OptOut(SealedRow, Case):
         indexes = [
             models.Index(fields=["client", "consumer_id"], name="optout_consumer"),
             models.Index(fields=["due_at"], condition=Q(closed_at__isnull=True), name="optout_due"),
+            retired_index("optout_retired"),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(lifted_at__isnull=True, opted_in_at__isnull=True)
                 | Q(lifted_at__isnull=False, opted_in_at__isnull=False),
                 name="optout_lift_needs_evidence_date",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="lifted", consumer_id__isnull=True) | Q(sealed__isnull=True),
+                name="optout_lifted_of_nobody_keeps_nothing",
+            ),
         ]
 
     def check_reach(self, user: User) -> None:

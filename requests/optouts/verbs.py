@@ -17,6 +17,7 @@ from portal.clocks import opt_out_deadline
 from portal.errors import Refused
 from portal.models import User
 from portal.regimes import CANADA
+from portal.retire import retire
 from portal.roles import SYSTEM, check_role
 from requests.optouts import addresses, effect
 from requests.optouts.models import OptOut
@@ -168,11 +169,14 @@ def lift(
         locked.lift_instruction = instruction
         others = _release(locked, opted_in_at, counts, by=by, now=now)
         end_with(locked, others, by=by, now=now)
+        if locked.consumer_id is None:
+            # With its tokens gone no erasure would find this address, so it ends with the opt-out.
+            retire(locked, "lift", keeping=(OPT_IN,))
         finish(instruction, case=locked, by=by, now=now)
 
 
 def address_of(opt_out: OptOut) -> Profile | None:
-    """The address as it was given, or None where it was erased with its person."""
+    """The address as it was given, or None where it was erased with its person or destroyed at the lift."""
     kept = opt_out.unseal_content().get("address")
     return Profile(**kept) if kept else None
 

@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from requests.erasures import execution
+from portal import retire
+from portal.models import User
+from requests.erasures import execution, verbs
+from requests.erasures.models import Erasure
 
 
 def _run_due(message: dict[str, Any]) -> int:
@@ -12,4 +15,12 @@ def _run_due(message: dict[str, Any]) -> int:
     return execution.run_due(lambda: moment)
 
 
-VERBS = {"run due": _run_due}
+def _reject(message: dict[str, Any]) -> int:
+    """Reject a case, then do what the worker does whom the commit asks to."""
+    now = datetime.fromisoformat(message["moment"])
+    erasure = Erasure.objects.get(pk=message["case"])
+    verbs.reject(erasure, by=User.objects.get(username=message["by"]), now=now)
+    return retire.shred_retired(now)
+
+
+VERBS = {"run due": _run_due, "reject": _reject}

@@ -10,13 +10,14 @@ from clients.models import Instruction
 from consumers.models import Consumer, Purchase
 from consumers.profile import Profile
 from consumers.vaulting import open_profiles
-from portal import ledger, vault
+from portal import ledger, retire, vault
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from portal.vault import journal
 from requests.erasures import execution, verbs
 from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from tests.erasures.people import ALICE, BOB, CHARLIE, load
+from tests.erasures.test_closing import ciphertexts, is_in_dump, logged, refs_of
 from tests.factories import make_client, make_instruction, make_user
 from tests.killing import Children
 
@@ -83,3 +84,43 @@ def test_a_worker_killed_anywhere_is_succeeded_by_one_that_finishes(
     assert journal.unreplayed() == 0
     assert ledger.verify().ok
     assert Erasure.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "count", "alive"),
+    [
+        ("portal.retire:hint", 1, 3),
+        ("portal.vault:shred", 1, 2),
+        ("portal.vault:shred", 2, 1),
+        ("portal.cases.files:remove_content", 1, 1),
+        ("portal.vault:shred", 3, 0),
+    ],
+)
+def test_a_case_whose_closer_was_killed_after_the_commit_is_finished_by_the_sweep(
+    point: str, count: int, alive: int, now: datetime, worker: Children
+) -> None:
+    client = make_client(now=now)
+    officer = make_user(SECURITY_OFFICER, username="olivia")
+    erasure = logged(client, officer, now, Profile(email="alice@example.com"))
+    refs, kept = refs_of(erasure), ciphertexts(erasure)
+
+    outcome = worker.run(
+        "reject",
+        case=erasure.pk,
+        by=officer.username,
+        moment=now.isoformat(),
+        kill_after=point,
+        nth=count,
+    )
+    assert outcome.killed, outcome.error
+
+    erasure.refresh_from_db()
+    assert (erasure.state, erasure.sealed) == ("rejected", None)
+    assert erasure.subjects.get().given is None
+    assert len(vault.keys(client.pk, refs)) == alive
+    assert retire.shred_retired(now) > 0
+    assert vault.keys(client.pk, refs) == {}
+    assert not any(is_in_dump(one) for one in kept)
+    assert retire.shred_retired(now) == 0
+    assert not vault.check().faults
+    assert ledger.verify().ok

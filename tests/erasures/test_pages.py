@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from clients.models import Client, Instruction
 from consumers.profile import Profile
+from portal import retire
+from portal.cases import thread
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, DISPUTE_STAFF, SECURITY_OFFICER
 from requests.erasures import execution, verbs
@@ -126,3 +128,20 @@ def test_an_erasure_is_logged_on_the_page_and_the_person_is_in_no_address(
     (logged,) = Erasure.objects.all()
     assert answer["Location"] == reverse("admin:requests_erasure_change", args=[logged.pk])
     assert logged.state == "matched"
+
+
+def test_the_page_of_a_rejected_case_says_that_what_was_given_was_destroyed(
+    erasure: Erasure, manager: User, now: datetime
+) -> None:
+    officer = make_user(SECURITY_OFFICER)
+    thread.add(erasure, direction="in", channel="email", text="Erase Alice.", by=manager, now=now)
+    verbs.reject(erasure, by=officer, now=now)
+    url = reverse("admin:requests_erasure_change", args=[erasure.pk])
+    for user in (manager, officer, make_user(AUDITOR)):
+        page = browser_of(user).get(url).content.decode()
+        assert "What the client gave was destroyed when the case closed." in page
+        assert "Its key is being shredded." in page
+        assert "Destroyed when the case closed." in page
+        assert "Erase Alice." not in page
+    retire.shred_retired(now)
+    assert "Its key was shredded" in browser_of(manager).get(url).content.decode()

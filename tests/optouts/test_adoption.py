@@ -12,6 +12,7 @@ from consumers.profile import Profile
 from portal import outbox, vault
 from portal.cases import files, thread
 from portal.ids import uuid7
+from portal.models import User
 from requests.optouts.adoption import adopt
 from requests.optouts.lookup import is_suppressed
 from requests.optouts.models import OptOut
@@ -121,3 +122,15 @@ def test_what_the_system_sent_by_reference_stays_on_record(client_: Client, now:
     assert is_forgotten(opt_out)
     (sent,) = [e for e in thread.entries(opt_out) if e.note.by.is_system]
     assert opt_out.reference in (sent.text or "")
+
+
+def test_words_that_came_in_by_a_machine_are_erased_like_any_other(
+    client_: Client, now: datetime
+) -> None:
+    opt_out = make_opt_out(
+        client_, text="Alice wants no more.", evidence=LETTER, by=User.objects.system()
+    )
+    alice = make_consumer(client_)
+    adopt(client_.pk, {alice.pk: ALICE})
+    erase(alice, now)
+    assert [entry.text for entry in thread.entries(opt_out)] == [None]
