@@ -248,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "shred retired keys": {"task": "portal.tasks.shred_retired_keys", "schedule": 60.0},
     "lock mail drops": {"task": "clients.tasks.lock_drops", "schedule": 600.0},
     "recover and roll the vault": {"task": "portal.tasks.long_roll_vault", "schedule": 24 * 3600.0},
+    "sweep left-over files": {"task": "portal.tasks.sweep_files", "schedule": 24 * 3600.0},
     "expire instructions": {"task": "clients.tasks.expire_instructions", "schedule": 3600.0},
     "watch deadlines": {"task": "requests.optouts.tasks.watch_deadlines", "schedule": 3600.0},
 }

@@ -47,6 +47,14 @@ def shred_retired_keys() -> None:
 
 
 @shared_task
+def sweep_files() -> None:
+    """Remove the files that crashes have left without a row."""
+    from portal import leftovers
+
+    leftovers.sweep(timezone.now())
+
+
+@shared_task
 def long_roll_vault() -> None:
     """Finish what a crash cut off, and roll every root, so that keys shredded outside of erasures are gone."""
     from portal import vault

@@ -1,7 +1,7 @@
 """Uploads are sealed while they arrive: no plaintext of an uploaded file is ever written to disk.
 
 Invariants: the temporary file holds ciphertext under a key that lives in this process alone until somebody
-keeps the file; a file that nobody keeps is removed with the request.
+keeps the file; a file that nobody keeps is removed with the request, or after a crash by `portal.leftovers`.
 """
 
 import io
@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 from portal.vault import streams
+from portal.vault.files import sync_folder
 
 _BINDING = streams.binding("portal.upload", UUID(int=0), UUID(int=0))
 
@@ -55,6 +56,7 @@ class SealedUpload(UploadedFile):  # type: ignore[type-arg]  # not generic when 
         shutil.move(self.path, target)
         with target.open("rb") as kept:
             os.fsync(kept.fileno())
+        sync_folder(target.parent)
         return self.key
 
     def close(self) -> None:
@@ -89,10 +91,13 @@ def seal_file(source: BinaryIO, target: Path) -> tuple[bytes, int]:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key, size = os.urandom(32), 0
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as raw, streams.SealedWriter(raw, key, _BINDING) as writer:
-        while piece := source.read(streams.CHUNK):
-            writer.write(piece)
-            size += len(piece)
+    with os.fdopen(handle, "wb") as raw:
+        with streams.SealedWriter(raw, key, _BINDING) as writer:
+            while piece := source.read(streams.CHUNK):
+                writer.write(piece)
+                size += len(piece)
+        os.fsync(raw.fileno())
+    sync_folder(target.parent)
     return key, size
 
 

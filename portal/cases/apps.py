@@ -9,3 +9,9 @@ class CasesConfig(AppConfig):
     name = "portal.cases"
     label = "cases"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal import leftovers
+        from portal.cases.models import CaseFile
+
+        leftovers.register("cases", CaseFile)

@@ -13,6 +13,7 @@ from portal import vault
 from portal.cases.models import Case, CaseFile
 from portal.models import User
 from portal.vault import streams
+from portal.vault.files import sync_folder
 
 LARGEST_BYTES = 50 * 1024 * 1024
 
@@ -31,7 +32,7 @@ def attach(
     """Seal a file onto `case`. `kind` says what it is: evidence, letter, certificate and the like.
 
     `name` may hold a person's name and is sealed too. Call it in the verb's transaction: should that fail,
-    the sealed bytes that are left behind open for nobody.
+    the sealed bytes that are left behind open for nobody, until `portal.leftovers` removes them.
     """
     row = CaseFile(
         client_id=case.client_id,
@@ -97,6 +98,7 @@ def _write(row: CaseFile, source: BinaryIO) -> int:
             size = writer.tell()
         raw.flush()
         os.fsync(raw.fileno())
+    sync_folder(target.parent)
     return size
 
 

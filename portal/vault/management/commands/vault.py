@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from portal import vault
+from portal import leftovers, vault
 
 
 class Command(BaseCommand):
@@ -42,8 +43,21 @@ class Command(BaseCommand):
             f" {report.shredded} shredded, {report.journalled} erasures journalled,"
             f" {len(report.faults)} faults"
         )
+        self._tell_leftovers()
         if report.faults:
             raise CommandError("The vault has faults.", returncode=1)
+
+    def _tell_leftovers(self) -> None:
+        """Files that crashes have left without a row are no fault of the vault, but nobody can open them."""
+        found = leftovers.find(timezone.now())
+        self.stdout.write(
+            f"{found.files} sealed files older than a day, of which no row names {found.total}"
+        )
+        if found.are_too_many:
+            self.stderr.write(
+                "These are too many to be left from crashes, so none is removed. Is the media folder"
+                " the one of this database?"
+            )
 
     def _roll(self, client_id: UUID | None) -> None:
         active = [found.client_id for found in vault.status() if found.state == "active"]
