@@ -4,7 +4,7 @@ Admin classes are thin: they show, filter and call verbs. Who may see and do wha
 reach of a member of staff (own clients only), never by Django's permission table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, Generic, TypeVar
@@ -29,6 +29,7 @@ from portal.errors import Refused
 from portal.models import User
 from portal.paging import BoundedPaginator
 from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER, has_role
+from portal.uploadgate import UploadPage, evidence_size, takes_files
 
 AnyModel = TypeVar("AnyModel", bound=models.Model)
 AnyCase = TypeVar("AnyCase", bound=Case)
@@ -238,7 +239,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         return [
             path(
                 "<uuid:pk>/verb/<slug:verb>/",
-                self.admin_site.admin_view(self.verb_view),
+                self._verb_page(),
                 name=f"{name}_verb",
             ),
             path(
@@ -291,6 +292,19 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
             for verb in self.verbs
             if has_role(user, *case.TABLE.transitions[verb.name].roles)
         ]
+
+    def _verb_page(self) -> Callable[..., HttpResponse]:
+        page: Any = self.admin_site.admin_view(self.verb_view)
+        page.uploads = self._verb_uploads
+        found: Callable[..., HttpResponse] = page
+        return found
+
+    def _verb_uploads(self, kwargs: Mapping[str, Any]) -> UploadPage | None:
+        """Whether the page of a verb takes files: where its form has such a field, from the verb's roles."""
+        found = next((one for one in self.verbs if one.name == kwargs["verb"]), None)
+        if found is None or not takes_files(found.form):
+            return None
+        return UploadPage(self.model.TABLE.transitions[found.name].roles, evidence_size())
 
     def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         """The page of one verb: what it does, its form, and the deed."""

@@ -61,8 +61,10 @@ MIDDLEWARE = [
     "portal.middleware.replay_gate",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Before the CSRF check, which reads the form and the files in it.
+    "portal.uploadgate.upload_gate",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -151,11 +153,12 @@ LEDGER_WITNESS_PATH = Path(
 )
 LEDGER_ORIGIN = env.str("LEDGER_ORIGIN", default="privacy-portal")
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(STATE_DIR / "media"))
-# Uploads are sealed while they arrive; no plaintext temporary file is ever written.
-FILE_UPLOAD_HANDLERS = ["portal.uploads.SealedUploadHandler"]
+# No file is taken but where `upload_gate` opens a page to somebody; then it is sealed while it arrives.
+FILE_UPLOAD_HANDLERS = ["portal.uploadgate.RefusingHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+EVIDENCE_MAX_BYTES = env.int("EVIDENCE_MAX_BYTES", default=25 * 1024**2)
 IMPORT_FILE_MAX_BYTES = env.int("IMPORT_FILE_MAX_BYTES", default=20 * 1024**3)
 
 # --------------------------------------------------------------------------------------- the company
@@ -177,6 +180,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "portal.errorpages.csrf_failure"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"

@@ -11,12 +11,16 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 
 from portal.roles import has_role
+from portal.uploadgate import at_any_address
 
 View = Callable[..., HttpResponseBase]
 
 
-def staff_page(*roles: str) -> Callable[[View], View]:
-    """Ask for a log-in and one of `roles`: the log-in page for a stranger, 403 for the wrong role."""
+def staff_page(*roles: str, uploads: Callable[[], int] | None = None) -> Callable[[View], View]:
+    """Ask for a log-in and one of `roles`: the log-in page for a stranger, 403 for the wrong role.
+
+    `uploads` opens the page to files from these roles, each of at most so many bytes; without it none is taken.
+    """
 
     def decorate(view: View) -> View:
         @never_cache
@@ -26,8 +30,11 @@ def staff_page(*roles: str) -> Callable[[View], View]:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        wrapped: View = admin.site.admin_view(guarded)
-        return wrapped
+        wrapped: Any = admin.site.admin_view(guarded)
+        if uploads is not None:
+            wrapped.uploads = at_any_address(frozenset(roles), uploads)
+        page: View = wrapped
+        return page
 
     return decorate
 

@@ -2,6 +2,7 @@
 
 Invariants: the temporary file holds ciphertext under a key that lives in this process alone until somebody
 keeps the file; a file that nobody keeps is removed with the request, or after a crash by `portal.leftovers`.
+Who may send a file at all is decided before its first byte, in `portal.uploadgate`.
 """
 
 import io
@@ -14,7 +15,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 from portal.vault import streams
 from portal.vault.files import sync_folder
@@ -99,30 +99,3 @@ def seal_file(source: BinaryIO, target: Path) -> tuple[bytes, int]:
         os.fsync(raw.fileno())
     sync_folder(target.parent)
     return key, size
-
-
-class SealedUploadHandler(FileUploadHandler):
-    """Hands every upload to a `SealedUpload`, and stops one that is larger than may be."""
-
-    upload: SealedUpload
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
-        self.upload = SealedUpload(
-            self.file_name or "file", self.content_type or "application/octet-stream", self.charset
-        )
-        self._opened = True
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if start + len(raw_data) > settings.IMPORT_FILE_MAX_BYTES:
-            self.upload.close()
-            raise StopUpload(connection_reset=True)
-        self.upload.receive(raw_data)
-
-    def file_complete(self, file_size: int) -> "UploadedFile[Any]":
-        self.upload.finish(file_size)
-        return self.upload
-
-    def upload_interrupted(self) -> None:
-        if getattr(self, "_opened", False):
-            self.upload.close()

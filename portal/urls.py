@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from portal.health import healthz
 
+handler400 = "portal.errorpages.bad_request"
+
 urlpatterns = [
     path("healthz", healthz),
     path("consumers/", include("consumers.urls")),

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
@@ -14,7 +15,8 @@ from portal.admin import VerbForm
 from portal.cases.models import Channel
 from portal.errors import Refused
 
-EVIDENCE_HELP = "The letter, e-mail or form in which the client said so. Stored sealed."
+LARGEST = f"Up to {settings.EVIDENCE_MAX_BYTES // 1024**2} MB."
+EVIDENCE_HELP = f"The letter, e-mail or form in which the client said so. Stored sealed. {LARGEST}"
 
 
 class WhenInput(forms.DateTimeInput):

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from clients.access import check_reach
@@ -74,9 +75,9 @@ class Evidence:
             raise Refused(
                 "The evidence file is empty. Attach the client's own words.", code="empty"
             )
-        if upload.size > files.LARGEST_BYTES:
+        if upload.size > settings.EVIDENCE_MAX_BYTES:
             raise Refused(
-                f"The evidence file is larger than {files.LARGEST_BYTES // 1024**2} MB.",
+                f"The evidence file is larger than {settings.EVIDENCE_MAX_BYTES // 1024**2} MB.",
                 code="too_large",
             )
         content = upload.file

@@ -15,6 +15,7 @@ from clients.instructions.verbs import log_instruction
 from portal.admin import staff_user
 from portal.errors import Refused
 from portal.staffpages import render_staff, staff_page
+from portal.uploadgate import evidence_size
 
 
 @staff_page(*STAFF)
@@ -28,7 +29,7 @@ def choose_client(request: HttpRequest) -> HttpResponse:
     )
 
 
-@staff_page(*STAFF)
+@staff_page(*STAFF, uploads=evidence_size)
 def log(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """The form for one client. Another's client does not exist, as far as this page tells."""
     client = get_object_or_404(visible_clients(request.user), pk=client_id)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import (
     Http404,
@@ -42,9 +43,14 @@ ACTS: Final[dict[str, tuple[Callable[..., object], str]]] = {
 }
 
 
-@staff_page(*ACTORS)
+def import_size() -> int:
+    """The largest file that is imported, in bytes."""
+    return int(settings.IMPORT_FILE_MAX_BYTES)
+
+
+@staff_page(*ACTORS, uploads=import_size)
 def upload(request: HttpRequest) -> HttpResponse:
-    """Take a file in; it lies sealed before this view is called."""
+    """Take a file in; it lies sealed before this view is called, and nobody else's was taken (`upload_gate`)."""
     user = staff_user(request)
     if request.method != "POST":
         return _upload_page(request, UploadForm(user=user))

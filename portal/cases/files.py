@@ -15,8 +15,6 @@ from portal.models import User
 from portal.vault import streams
 from portal.vault.files import sync_folder
 
-LARGEST_BYTES = 50 * 1024 * 1024
-
 
 def attach(
     case: Case,

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from clients.instructions.forms import WhenInput, evidence_from
+from clients.instructions.forms import LARGEST, WhenInput, evidence_from
 from clients.instructions.verbs import Evidence, instructions_in_force
 from clients.models import Brand, Client, Instruction
 from consumers.profile import Profile
@@ -53,7 +53,9 @@ class LogForm(forms.Form):
         help_text="Kept sealed in the thread of the case. Not needed.",
     )
     evidence = forms.FileField(
-        label="The letter or e-mail", required=False, help_text="Stored sealed. Not needed."
+        label="The letter or e-mail",
+        required=False,
+        help_text=f"Stored sealed. Not needed. {LARGEST}",
     )
 
     def __init__(self, *args: Any, client: Client, marketing_channel: str, **kwargs: Any) -> None:
@@ -126,7 +128,7 @@ class LiftForm(VerbForm):
     )
     evidence = forms.FileField(
         label="Evidence of the opt-in",
-        help_text="The form, e-mail or record that shows it, with its date. Stored sealed.",
+        help_text=f"The form, e-mail or record that shows it, with its date. Stored sealed. {LARGEST}",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -15,6 +15,7 @@ from consumers.models import MarketingChannel
 from portal.admin import staff_user
 from portal.errors import Refused
 from portal.staffpages import render_staff, staff_page
+from portal.uploadgate import evidence_size
 from requests.optouts.effect import covering, tokens_of
 from requests.optouts.forms import LogForm
 from requests.optouts.models import OptOut
@@ -37,7 +38,7 @@ def choose_client(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@staff_page(*STAFF)
+@staff_page(*STAFF, uploads=evidence_size)
 def log(request: HttpRequest, client_id: UUID, what: str) -> HttpResponse:
     """The form for one client and channel. Another's client does not exist, as far as this page tells."""
     client = get_object_or_404(visible_clients(request.user), pk=client_id, ended_at__isnull=True)
