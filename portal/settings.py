@@ -288,6 +288,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Celery gives these a handler of its own, which scrubs nothing, unless they have one.
+        "celery.task": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "multiprocessing": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }
 
