@@ -70,6 +70,16 @@ VERBS = (
 )
 
 
+SENT_BACK = "The approval was taken back: "
+FAULTS = {
+    "legal_hold": f"{SENT_BACK}a legal hold is in force on one of these people.",
+    "not_in_effect": f"{SENT_BACK}the instruction is not in effect any more.",
+    "no_longer_effective": f"{SENT_BACK}the instruction is over.",
+    "client_ended": f"{SENT_BACK}all processing for this client has ended.",
+    "newcomers": f"{SENT_BACK}somebody has come on file who could be meant as well. Match again.",
+}
+
+
 @admin.register(Erasure)
 class ErasureAdmin(CaseAdmin[Erasure]):
     """Erasures, from the instruction to the certificate."""
@@ -88,7 +98,9 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         return redirect("erasures:log")
 
     def facts(self, request: HttpRequest, case: Erasure) -> list[tuple[str, Any]]:
-        facts: list[tuple[str, Any]] = [("Instruction", case.instruction)]
+        facts: list[tuple[str, Any]] = [
+            ("Instruction", f"{case.instruction} ({case.instruction.state_name.lower()})")
+        ]
         if case.approved_at:
             facts.append(
                 ("Approved", f"{case.approved_at:%Y-%m-%d %H:%M} UTC by {case.approved_by}")
@@ -98,7 +110,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         if case.root_generation:
             facts.append(("Root generation destroyed", case.root_generation))
         if case.last_fault:
-            facts.append(("Last fault", case.last_fault))
+            facts.append(("Last fault", FAULTS.get(case.last_fault, case.last_fault)))
         return facts
 
     def gone(self, case: Erasure) -> str:

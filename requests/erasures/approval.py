@@ -16,6 +16,7 @@ from consumers.imports.staging import lock_client
 from portal.errors import Refused
 from portal.ledger.models import Leaf, Outcome
 from portal.models import User
+from requests.erasures import tokens
 from requests.erasures.models import Erasure
 from requests.erasures.subjects import has_newcomers
 
@@ -86,3 +87,13 @@ def check_covered(erasure: Erasure, now: datetime) -> None:
         now=now,
         case_id=erasure.pk,
     )
+
+
+def take_back(erasure: Erasure) -> None:
+    """Undo an approval that has destroyed nothing yet: its tokens go, and it must be given anew.
+
+    The caller holds the lock, stores the case and says in which state it stands now.
+    """
+    tokens.lift(erasure)
+    erasure.approved_at = erasure.approved_by = erasure.suppressed_at = None
+    erasure.recall_until = None

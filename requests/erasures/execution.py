@@ -22,7 +22,6 @@ from django.conf import settings
 from django.db import connection
 
 from clients.instructions import verbs as instructions
-from clients.models import Instruction
 from consumers import eraser
 from consumers.models import Consumer
 from consumers.vaulting import open_profiles
@@ -42,7 +41,7 @@ from portal.work import (
     give_back,
     renew,
 )
-from requests.erasures import holds, recipients, sweep, tokens
+from requests.erasures import approval, holds, recipients, sweep, tokens
 from requests.erasures.certificate import certify
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
@@ -124,7 +123,7 @@ def _system() -> User:
 
 
 @contextmanager
-def _moving(work: Erasure, verb: str, now: datetime) -> Iterator[Erasure]:
+def _moving(work: Erasure, verb: str, now: datetime, *, reason: str = "") -> Iterator[Erasure]:
     """The fenced transaction that ends a step: the body, the new state, the leaf."""
     counts: dict[str, int] = {}
     with fence(work, now) as locked:
@@ -135,7 +134,7 @@ def _moving(work: Erasure, verb: str, now: datetime) -> Iterator[Erasure]:
         locked.attempts = 0
         if verb == "nullify":
             counts = {_code(table): rows for table, rows in locked.counts.items()}
-        record_verb(locked, verb, by=_system(), now=now, counts=counts)
+        record_verb(locked, verb, by=_system(), now=now, counts=counts, reason=reason)
     follow(work, locked)
 
 
@@ -144,35 +143,52 @@ def _code(table: str) -> str:
 
 
 def _start(work: Erasure, clock: Clock) -> None:
-    """Write the tokens of a large case; then, once the window is over, begin."""
-    now = clock()
-    if work.suppressed_at is None:
-        ids = matched_ids(work)
-        for start in range(0, len(ids), BATCH):
-            # Under the fence, so that a recall or a hold meets no token that comes after it.
-            with fence(work, clock()) as locked:
-                tokens.suppress(locked, ids[start : start + BATCH], now=now)
+    """Write the tokens of a large case; then, once the window is over, begin.
+
+    What forbids to begin takes the approval back: the case stands where it must be approved anew.
+    """
+    try:
+        if work.suppressed_at is None:
+            _suppress(work, clock)
+        now = clock()
+        if work.recall_until and now < work.recall_until:
+            Erasure.objects.filter(pk=work.pk, lease_token=work.lease_token).update(
+                next_attempt_at=work.recall_until, lease_until=None, attempts=0
+            )
+            raise LeaseLost(str(work.pk))
+        _claim(work, now)
+    except Refused as refusal:
+        _send_back(work, refusal, clock())
+
+
+def _suppress(work: Erasure, clock: Clock) -> None:
+    ids = matched_ids(work)
+    for start in range(0, len(ids), BATCH):
+        # Under the fence, so that a recall or a hold meets no token that comes after it.
         with fence(work, clock()) as locked:
-            locked.suppressed_at = now
-        follow(work, locked)
-    if work.recall_until and now < work.recall_until:
-        Erasure.objects.filter(pk=work.pk, lease_token=work.lease_token).update(
-            next_attempt_at=work.recall_until, lease_until=None, attempts=0
-        )
-        raise LeaseLost(str(work.pk))
-    instructions.check_covers(
-        work.instruction,
-        kind=Instruction.Kind.ERASURE,
-        client_id=work.client_id,
-        now=now,
-        case_id=work.pk,
-    )
+            tokens.suppress(locked, ids[start : start + BATCH], now=clock())
+    with fence(work, clock()) as locked:
+        approval.check_still_meant(locked)
+        locked.suppressed_at = clock()
+    follow(work, locked)
+
+
+def _claim(work: Erasure, now: datetime) -> None:
+    """Begin. Holds and the instruction are asked under locks, so that neither changes until it has begun."""
     keep_tokens(work)
-    with _moving(work, "claim", clock()) as locked:
+    with _moving(work, "claim", now) as locked:
         holds.one_at_a_time(locked.client_id)
         holds.check_none(locked)
+        approval.check_covered(locked, now)
         locked.counts, locked.progress_done = {}, 0
         locked.progress_total = len(matched_ids(locked)) * 3
+
+
+def _send_back(work: Erasure, refusal: Refused, now: datetime) -> None:
+    with _moving(work, "send_back", now, reason=refusal.code) as locked:
+        approval.take_back(locked)
+        locked.work_due, locked.lease_until, locked.last_fault = False, None, refusal.code
+    raise LeaseLost(str(work.pk))  # it is nobody's work any more, and the fault stays
 
 
 def _batch(work: Erasure, stage: int) -> dict[UUID, UUID]:

@@ -43,6 +43,7 @@ ERASURE_TABLE = StateTable(
             "close_unmatched", ["no_match"], "closed_no_match", STAFF, "close without a match"
         ),
         transition_of("recall", ["approved"], "recalled", STAFF),
+        transition_of("send_back", ["approved"], "matched", WORKER, "take back the approval of"),
         transition_of("claim", ["approved"], "claimed", WORKER, "begin"),
         transition_of("journal", ["claimed"], "journalled", WORKER),
         transition_of("shred", ["journalled"], "shredded", WORKER),

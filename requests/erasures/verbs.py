@@ -137,6 +137,7 @@ def approve(erasure: Erasure, *, confirmation: str, read: str, by: User, now: da
         locked.approved_at, locked.approved_by = now, by
         locked.recall_until = now + timedelta(hours=locked.client.recall_hours)
         locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
+        locked.last_fault = ""
         ids = matched_ids(locked)
         locked.progress_done, locked.progress_total = 0, len(ids)
         if len(ids) <= AT_ONCE:
@@ -200,10 +201,8 @@ def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
             )
             for pk in matched_ids(locked)
         )
-        tokens.lift(locked)
+        approval.take_back(locked)
         _take_back(locked)
-        locked.approved_at = locked.approved_by = locked.suppressed_at = None
-        locked.recall_until = None
 
 
 def release_hold(erasure: Erasure, *, by: User, now: datetime) -> None:

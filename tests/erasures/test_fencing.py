@@ -158,7 +158,7 @@ def test_a_hold_set_just_before_the_claim_still_saves_the_person(
     execution.run_due(at(later))
     approved.refresh_from_db()
     told = (approved.state, approved.last_fault, approved.work_due, approved.lease_until)
-    assert told == ("approved", "legal_hold", False, None)
+    assert told == ("matched", "legal_hold", False, None)
     assert len(open_profiles(Consumer.objects.all())) == 3
 
 
