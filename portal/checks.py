@@ -47,3 +47,41 @@ def subject_column_exists(
                 )
             )
     return found
+
+
+@register()
+def reach_is_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """portal.E003: nobody has told the admin which client's rows are whose, so that its lists stay empty."""
+    from portal.admin import PortalAdminSite
+
+    if PortalAdminSite.within_reach is not None:
+        return []
+    return [
+        Error(
+            "PortalAdminSite.within_reach is not set.",
+            hint="The app that knows the clients sets it when it is ready (clients.apps).",
+            id="portal.E003",
+        )
+    ]
+
+
+@register()
+def lists_ask_for_reach(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """portal.E004: an admin class that would show every client's rows to everybody who opens its list."""
+    from django.contrib import admin
+
+    from portal.admin import PortalAdmin
+
+    return [
+        Error(
+            f"{type(found).__name__} lists {model._meta.label} without regard to the client.",
+            hint="Derive it from portal.admin.PortalAdmin and name the client's column in client_path.",
+            obj=type(found),
+            id="portal.E004",
+        )
+        for model, found in admin.site._registry.items()
+        if any(field.attname == "client_id" for field in model._meta.fields)
+        if not (isinstance(found, PortalAdmin) and found.client_path)
+    ]
