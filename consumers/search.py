@@ -2,22 +2,27 @@
 
 Invariants:
 - A search opens only the profiles that share a digest with the question, never a table.
-- Everything is per client; a search across clients is a loop over them, permitted to the Security Officer
-  alone, and is written to the ledger with its reason.
+- Everything is per client, under the client's own keys; a search across clients asks all of them at once, is
+  permitted to the Security Officer alone, and is written to each client's ledger with its reason.
 - The question and the answers live in memory and in a POST; no address, log or cache ever holds them.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
+
+from django.db import transaction
 
 from clients.access import check_reach
 from clients.models import Client
 from consumers import matching
 from consumers.models import BlindIndex, Consumer
 from consumers.profile import Profile
-from consumers.vaulting import IDENTIFIERS, MATCH, open_profiles
+from consumers.setsearch import Held, holders, holders_among
+from consumers.vaulting import IDENTIFIERS, MATCH, Digest, blind_digests, open_profiles
 from portal import ledger, vault
 from portal.errors import Refused
 from portal.models import User
@@ -26,6 +31,8 @@ from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, check_role
 MOST_CANDIDATES = 200
 MOST_FOUND = 25
 LEAST_SCORE = 60.0
+Opened = tuple[Consumer, Profile]
+_NAMES = {int(kind): name.replace("_", " ") for name, kind in IDENTIFIERS}
 
 
 @dataclass(frozen=True)
@@ -46,56 +53,58 @@ def find(client_id: UUID, query: Profile) -> list[Found]:
 
     Whoever has the e-mail, telephone or external id that was asked for scores 100 and comes first.
     """
-    exact = _exact(client_id, query)
-    found = [Found(c, p, 100.0, f"{w} the same") for c, p, w in exact]
-    known = {consumer.pk for consumer, _, _ in exact}
-    return [*found, *_by_name(client_id, query, known)][:MOST_FOUND]
+    return find_among([client_id], query).get(client_id, [])
 
 
-def _exact(client_id: UUID, query: Profile) -> list[tuple[Consumer, Profile, str]]:
-    indexer = vault.indexer(client_id)
+def find_among(client_ids: Iterable[UUID], query: Profile) -> dict[UUID, list[Found]]:
+    """The same of many clients; one of whom nobody fits is absent. Statements do not grow with the clients."""
+    codes = matching.codes(query)
+    asked = {pk: blind_digests(vault.indexer(pk), query, codes) for pk in client_ids}
+    held = holders_among(asked, most=MOST_CANDIDATES, seeds=True)
+    likely = {pk: _likely(asked[pk], of_client) for pk, of_client in held.items()}
+    people = _open(likely)
+    found = {pk: _found(query, ids, people) for pk, ids in likely.items()}
+    return {pk: of_client for pk, of_client in found.items() if of_client}
+
+
+def _likely(asked: list[Digest], held: Held) -> dict[UUID, str]:
+    """Whom to open, each with what finds them: an identifier's name, or "" for who shares match codes."""
     why: dict[UUID, str] = {}
-    for kind, number in IDENTIFIERS:
-        value = getattr(query, kind)
-        if value:
-            digest = indexer.digest(kind, value)
-            rows = BlindIndex.objects.filter(client_id=client_id, kind=number, digest=digest)
-            for consumer_id in rows.values_list("consumer_id", flat=True)[:MOST_FOUND]:
-                why.setdefault(consumer_id, kind.replace("_", " "))
-    opened = _open(client_id, list(why))
-    return [(consumer, profile, why[consumer.pk]) for consumer, profile in opened]
+    for kind, digest in asked:
+        for pk in held.get((kind, digest), [])[:MOST_FOUND] if kind in _NAMES else ():
+            why.setdefault(pk, _NAMES[kind])
+    shared = Counter(pk for (kind, _), ids in held.items() if kind not in _NAMES for pk in ids)
+    return why | {pk: "" for pk, _ in shared.most_common(MOST_CANDIDATES) if pk not in why}
 
 
-def _by_name(client_id: UUID, query: Profile, known: set[UUID]) -> list[Found]:
-    candidates = [pk for pk in candidate_ids(client_id, query) if pk not in known]
-    opened = {
-        consumer.pk: (consumer, profile) for consumer, profile in _open(client_id, candidates)
-    }
-    ranked = matching.rank(
-        query, ((pk, profile) for pk, (_, profile) in opened.items()), least=LEAST_SCORE
-    )
-    return [Found(*opened[one.key], one.score, one.explanation) for one in ranked]
+def _found(query: Profile, likely: dict[UUID, str], people: dict[UUID, Opened]) -> list[Found]:
+    exact = [
+        Found(*people[pk], 100.0, f"{why} the same")
+        for pk, why in likely.items()
+        if why and pk in people
+    ]
+    others = ((pk, people[pk][1]) for pk, why in likely.items() if not why and pk in people)
+    ranked = matching.rank(query, others, least=LEAST_SCORE)
+    return [*exact, *(Found(*people[r.key], r.score, r.explanation) for r in ranked)][:MOST_FOUND]
 
 
 def candidate_ids(client_id: UUID, query: Profile) -> list[UUID]:
     """Who shares a match code with `query`, those who share most of them first."""
     indexer = vault.indexer(client_id)
-    digests = [indexer.digest(MATCH, code) for code in matching.codes(query)]
-    if not digests:
-        return []
-    rows = BlindIndex.objects.filter(
-        client_id=client_id, kind=BlindIndex.Kind.MATCH_CODE, digest__in=digests
-    ).values_list("consumer_id", flat=True)
-    shared = Counter(rows[: MOST_CANDIDATES * len(digests)])
-    return [pk for pk, _ in shared.most_common(MOST_CANDIDATES)]
+    digests = [
+        (int(BlindIndex.Kind.MATCH_CODE), indexer.digest(MATCH, code))
+        for code in matching.codes(query)
+    ]
+    return list(_likely(digests, holders(client_id, digests, most=MOST_CANDIDATES, seeds=True)))
 
 
-def _open(client_id: UUID, ids: list[UUID]) -> list[tuple[Consumer, Profile]]:
-    """The active consumers of `ids` with their profiles, in the order of `ids`."""
-    rows = Consumer.objects.filter(client_id=client_id, pk__in=ids, state=Consumer.State.ACTIVE)
+def _open(ids: Mapping[UUID, Iterable[UUID]]) -> dict[UUID, Opened]:
+    """The active consumers of `ids`, which are given by client, with their profiles."""
+    rows = Consumer.objects.filter(
+        client_id__in=ids, pk__in=chain(*ids.values()), state=Consumer.State.ACTIVE
+    )
     consumers = {consumer.pk: consumer for consumer in rows}
-    profiles = open_profiles(list(consumers.values()))
-    return [(consumers[pk], profiles[pk]) for pk in ids if pk in profiles]
+    return {pk: (consumers[pk], opened) for pk, opened in open_profiles(consumers.values()).items()}
 
 
 REASONS = {
@@ -124,13 +133,13 @@ def search_all(
     """Search every client's people; the Security Officer alone may, and gives the reason."""
     check_role(by, SECURITY_OFFICER)
     _check_question(query, reason)
-    answers = []
-    for client in Client.objects.filter(ended_at__isnull=True):
-        found = find(client.pk, query)
-        _record("consumer.search_all", client.pk, len(found), reason, by, now)
-        if found:
-            answers.append((client, found))
-    return answers
+    clients = list(Client.objects.filter(ended_at__isnull=True))
+    found = find_among([client.pk for client in clients], query)
+    with transaction.atomic():
+        for client in clients:
+            number = len(found.get(client.pk, []))
+            _record("consumer.search_all", client.pk, number, reason, by, now)
+    return [(client, found[client.pk]) for client in clients if client.pk in found]
 
 
 def _check_question(query: Profile, reason: str) -> None:
