@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "portal.vault.apps.VaultConfig",
     "portal.ledger.apps.LedgerConfig",
     "portal.cases.apps.CasesConfig",
+    "portal.correspondence.apps.CorrespondenceConfig",
     "clients.apps.ClientsConfig",
     "consumers.apps.ConsumersConfig",
     # Written out, because the name is also that of an HTTP library (docs/adr/0002).
@@ -229,6 +230,9 @@ USE_I18N = False
 # ------------------------------------------------------------------------------------------- e-mail
 
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="privacy@localhost")
+# The address that consumers write to and get their answers from; its domain is that of our Message-IDs.
+PRIVACY_MAILBOX = env.str("PRIVACY_MAILBOX", default=DEFAULT_FROM_EMAIL)
+MAIL_DOMAIN = PRIVACY_MAILBOX.rpartition("@")[2]
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 else:

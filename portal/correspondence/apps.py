@@ -1,0 +1,14 @@
+"""Correspondence as a Django app."""
+
+from django.apps import AppConfig
+
+
+class CorrespondenceConfig(AppConfig):
+    """Letters, e-mails and their templates."""
+
+    name = "portal.correspondence"
+    label = "correspondence"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal.correspondence import sending  # noqa: F401  (registers the outbox's handler)

@@ -1,0 +1,67 @@
+"""The outbox's side of a letter: hand the stored bytes to the mail server, and note what became of them."""
+
+import smtplib
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import Message
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage as DjangoMessage
+from django.db import transaction
+
+from portal import outbox
+from portal.cases import files
+from portal.cases.models import CaseFile
+from portal.correspondence.models import Letter
+from portal.correspondence.verbs import SEND_MESSAGE, party_of
+
+
+class StoredMessage(DjangoMessage):
+    """An e-mail that was composed before, sent byte for byte through whatever back end is set."""
+
+    def __init__(self, content: bytes, to: str) -> None:
+        super().__init__(from_email=settings.PRIVACY_MAILBOX, to=[to])
+        self._content = content
+
+    def message(self, *args: Any, **kwargs: Any) -> Any:
+        stored: Message = message_from_bytes(self._content, policy=policy.SMTP)
+        return stored
+
+
+@outbox.handler(SEND_MESSAGE)
+def send_letter(letter_id: UUID, now: datetime) -> None:
+    """Send a queued letter. One that was sent, erased with its person or refused for good is left alone."""
+    letter = Letter.objects.get(pk=letter_id)
+    if letter.state != Letter.State.QUEUED:
+        return
+    to, copy = party_of(letter).email, _copy_of(letter)
+    if not to or copy is None:
+        _settle(letter, Letter.State.FAILED, now)
+        return
+    with files.open_content(copy) as opened:
+        content = opened.read()
+    try:
+        StoredMessage(content, to).send()
+    except smtplib.SMTPRecipientsRefused:
+        # The server will refuse it again; a person must look at the address.
+        _settle(letter, Letter.State.FAILED, now)
+        return
+    _settle(letter, Letter.State.SENT, now)
+
+
+def _copy_of(letter: Letter) -> CaseFile | None:
+    if letter.copy_id is None:
+        return None
+    rows = CaseFile.objects.filter(client_id=letter.client_id, sealed__isnull=False)
+    return rows.filter(pk=letter.copy_id).first()
+
+
+def _settle(letter: Letter, state: str, now: datetime) -> None:
+    with transaction.atomic():
+        locked = Letter.objects.select_for_update(of=("self",)).get(pk=letter.pk)
+        if locked.state == Letter.State.QUEUED:
+            locked.state = state
+            locked.delivered_at = now if state == Letter.State.SENT else None
+            locked.save(update_fields=["state", "delivered_at"])
