@@ -1,7 +1,15 @@
 """The app's models, in one place for Django and for other apps."""
 
+from requests.erasures.intake.models import ErasureFile
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.optouts.models import OptOut
 from requests.suppressions.models import CatalogSuppression, SuppressedDrop
 
-__all__ = ["CatalogSuppression", "Erasure", "ErasureSubject", "OptOut", "SuppressedDrop"]
+__all__ = [
+    "CatalogSuppression",
+    "Erasure",
+    "ErasureFile",
+    "ErasureSubject",
+    "OptOut",
+    "SuppressedDrop",
+]

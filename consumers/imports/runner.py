@@ -132,7 +132,7 @@ class _Run:
         mapping = Mapping.from_json(job.mapping)
         self.file: FileFormat = source.inspect(stream, job.mapping.get("encoding", "utf-8"))
         self.columns = incidents.Columns(self.file.headers, job.refused_columns)
-        self.loader = loader_for(job, mapping, self.file, _today(now))
+        self.loader = loader_for(job, mapping, self.file, today(now))
         staging.prepare_tables()
 
     def rows(self) -> Iterator[Row]:
@@ -188,7 +188,8 @@ def loader_for(job: ImportJob, mapping: Mapping, file: FileFormat, today: date) 
     return kind(job, mapping, file, today)
 
 
-def _today(now: datetime) -> date:
+def today(now: datetime) -> date:
+    """The company's own date, after which no birthday or date of a file can lie."""
     return now.astimezone(ZoneInfo(settings.COMPANY_TIME_ZONE)).date()
 
 

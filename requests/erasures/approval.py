@@ -20,6 +20,9 @@ from requests.erasures import tokens
 from requests.erasures.models import Erasure
 from requests.erasures.subjects import has_newcomers
 
+CHOOSING = ("start", "resolve", "leave_out")
+"""The verbs by which somebody decides who is meant: what the columns mean, who a row is, which are left out."""
+
 
 def mark_of(erasure: Erasure) -> str:
     """What stands for the people and the instruction of `erasure` as they are now: 64 hexadecimal digits.
@@ -67,13 +70,13 @@ def check_second_person(erasure: Erasure, by: User) -> None:
         )
     settled = Leaf.objects.filter(
         object_id=erasure.pk,
-        verb=f"{Erasure.VERB_PREFIX}.resolve",
+        verb__in=[f"{Erasure.VERB_PREFIX}.{verb}" for verb in CHOOSING],
         outcome=Outcome.DONE,
         actor=by,
     )
     if settled.exists():
         raise Refused(
-            "You settled who is meant in this erasure; another Security Officer must approve it.",
+            "You decided whom this erasure is about; another Security Officer must approve it.",
             code="four_eyes",
         )
 

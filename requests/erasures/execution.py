@@ -43,6 +43,8 @@ from portal.work import (
 )
 from requests.erasures import approval, holds, recipients, sweep, tokens
 from requests.erasures.certificate import certify
+from requests.erasures.intake.models import destroy
+from requests.erasures.intake.reading import read
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
 from requests.erasures.subjects import case_key, matched_ids
@@ -329,7 +331,8 @@ def _wanted_values(work: Erasure) -> set[str]:
 
 
 def _seal(work: Erasure, clock: Clock) -> None:
-    """Shred the case's own key and roll the client's root: from here on nothing leads back."""
+    """Shred the case's own key and its file's, and roll the client's root: from here on nothing leads back."""
+    destroy(work)
     if work.key_ref is not None:
         vault.shred(work.client_id, [work.key_ref])
     destroyed = vault.roll(work.client_id)
@@ -354,6 +357,7 @@ def _certify(work: Erasure, clock: Clock) -> None:
 SEALING = ("verified", "sealed")
 """The states in which the case's own key may be gone."""
 STEPS: dict[str, Callable[[Erasure, Clock], None]] = {
+    "reading": read,
     "approved": _start,
     "claimed": _journal,
     "journalled": _shred,

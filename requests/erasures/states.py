@@ -7,13 +7,15 @@ STAFF = (ACCOUNT_MANAGER, SECURITY_OFFICER)
 OFFICER = (SECURITY_OFFICER,)
 WORKER = (SYSTEM,)
 UNDECIDED = ("instructed", "matched", "no_match", "ambiguous")
-NOT_CARRIED_OUT = ("recalled", "rejected", "closed_no_match")
+NOT_CARRIED_OUT = ("recalled", "rejected", "discarded", "closed_no_match")
 """The ends at which nobody was erased; nothing that the client gave is kept there."""
 
 ERASURE_TABLE = StateTable(
     "erasure",
     {
         "instructed": "Instructed",
+        "uploaded": "File uploaded",
+        "reading": "Reading the file",
         "matched": "Matched, awaiting approval",
         "no_match": "Nobody matched",
         "ambiguous": "Ambiguous match",
@@ -30,9 +32,18 @@ ERASURE_TABLE = StateTable(
         "certified": "Certified",
         "recalled": "Recalled",
         "rejected": "Rejected",
+        "discarded": "File discarded",
         "closed_no_match": "Closed, nobody matched",
     },
     [
+        transition_of("upload", ["instructed"], "uploaded", STAFF, "upload a file for"),
+        transition_of("start", ["uploaded"], "reading", STAFF, "read the file of"),
+        transition_of("read", ["reading"], None, WORKER, "finish reading the file of"),
+        transition_of("stop", ["reading"], None, STAFF, "stop reading the file of"),
+        transition_of("resume", ["reading"], None, STAFF, "go on reading the file of"),
+        transition_of(
+            "discard", ["uploaded", "reading"], "discarded", STAFF, "discard the file of"
+        ),
         transition_of("match", UNDECIDED, None, (*STAFF, SYSTEM)),
         transition_of("resolve", ["ambiguous"], None, STAFF, "resolve the ambiguous match of"),
         transition_of("hold", ["matched", "approved"], "on_hold", OFFICER, "put a legal hold on"),

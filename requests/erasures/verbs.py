@@ -43,29 +43,50 @@ def log_erasure(
 
     Raises Refused where the instruction does not cover it, or nobody is described.
     """
-    check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER)
-    check_reach(by, client.pk)
     if not people:
         raise Refused("Say whom to erase: give at least one person.", code="nobody")
-    if received_at > now:
-        raise Refused("It cannot have been received in the future.", code="future")
     with transaction.atomic():
-        instructions.check_covers(
-            instruction, kind=Instruction.Kind.ERASURE, client_id=client.pk, now=now
+        erasure = open_erasure(
+            client=client,
+            instruction=instruction,
+            channel=channel,
+            received_at=received_at,
+            by=by,
+            now=now,
         )
-        erasure = Erasure(
-            client=client, instruction=instruction, channel=channel, received_at=received_at
-        )
-        erasure.open_case(by=by, now=now)
-        _start_clock(erasure)
-        erasure.seal_content({})
-        erasure.save(force_insert=True)
-        instructions.begin(instruction, case=erasure, by=by, now=now)
         rows = [subjects.Described(number, given) for number, given in enumerate(people, start=1)]
         subjects.store(erasure, subjects.match(erasure, rows))
         enter_matched_state(erasure, now)
         erasure.save()
         record_verb(erasure, "log", by=by, now=now, counts={"people": len(people)})
+    return erasure
+
+
+def open_erasure(
+    *,
+    client: Client,
+    instruction: Instruction,
+    channel: str,
+    received_at: datetime,
+    by: User,
+    now: datetime,
+) -> Erasure:
+    """Open an erasure without its people yet, which begins to use the instruction; in the current transaction."""
+    check_role(by, ACCOUNT_MANAGER, SECURITY_OFFICER)
+    check_reach(by, client.pk)
+    if received_at > now:
+        raise Refused("It cannot have been received in the future.", code="future")
+    instructions.check_covers(
+        instruction, kind=Instruction.Kind.ERASURE, client_id=client.pk, now=now
+    )
+    erasure = Erasure(
+        client=client, instruction=instruction, channel=channel, received_at=received_at
+    )
+    erasure.open_case(by=by, now=now)
+    _start_clock(erasure)
+    erasure.seal_content({})
+    erasure.save(force_insert=True)
+    instructions.begin(instruction, case=erasure, by=by, now=now)
     return erasure
 
 
@@ -155,7 +176,7 @@ def hint() -> None:
     hint_task(long_run_erasures)
 
 
-def _take_back(locked: Erasure) -> None:
+def take_from_worker(locked: Erasure) -> None:
     """Take the work away from a worker that may be at it: its token is passed by, and it writes no more."""
     locked.work_due, locked.lease_until = False, None
     locked.lease_token += 1
@@ -165,26 +186,26 @@ def recall(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Call an approved erasure back while its window is open; removes exactly its own tokens."""
     with case_transition(erasure, "recall", by=by, now=now) as locked:
         tokens.lift(locked)
-        _take_back(locked)
+        take_from_worker(locked)
         instructions.release(locked.instruction, case=locked, by=by, now=now)
-        _forget(locked, "recall")
+        forget(locked, "recall")
 
 
 def reject(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Decide against it; the instruction is free for another case."""
     with case_transition(erasure, "reject", by=by, now=now) as locked:
         instructions.release(locked.instruction, case=locked, by=by, now=now)
-        _forget(locked, "reject")
+        forget(locked, "reject")
 
 
 def close_unmatched(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Close a case for which nobody is on file; the instruction counts as carried out."""
     with case_transition(erasure, "close_unmatched", by=by, now=now) as locked:
         instructions.finish(locked.instruction, case=locked, by=by, now=now)
-        _forget(locked, "close_unmatched")
+        forget(locked, "close_unmatched")
 
 
-def _forget(locked: Erasure, verb: str) -> None:
+def forget(locked: Erasure, verb: str) -> None:
     """Destroy what the client gave: nobody is erased on this case, so nothing of it may be kept."""
     locked.subjects.update(given=None, wanted=None)
     retire(locked, verb)
@@ -202,7 +223,7 @@ def hold(erasure: Erasure, *, ground: str, by: User, now: datetime) -> None:
             for pk in matched_ids(locked)
         )
         approval.take_back(locked)
-        _take_back(locked)
+        take_from_worker(locked)
 
 
 def release_hold(erasure: Erasure, *, by: User, now: datetime) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 from portal import retire
 from portal.models import User
 from requests.erasures import execution, verbs
+from requests.erasures.intake import reading
 from requests.erasures.models import Erasure
 
 
 def _run_due(message: dict[str, Any]) -> int:
-    """Carry out what is due at a moment."""
+    """Carry out what is due at a moment; a file is read in batches of `size`, where that is given."""
+    engine: Any = reading
+    engine.SIZE = message.get("size", reading.SIZE)
     moment = datetime.fromisoformat(message["moment"])
     return execution.run_due(lambda: moment)
 

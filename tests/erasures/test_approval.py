@@ -135,7 +135,7 @@ def test_whoever_settled_who_is_meant_is_not_the_second_person(
     with refusal("four_eyes"):
         approve(case, officer, now)
     page = browser_of(officer).get(reverse("admin:requests_erasure_change", args=[case.pk]))
-    assert "You settled who is meant" in page.content.decode()
+    assert "You decided whom this erasure is about" in page.content.decode()
     approve(case, make_user(SECURITY_OFFICER, username="oscar"), now)
     assert case.state == "approved"
 
