@@ -34,7 +34,8 @@ def accept_restore(*, by: User, now: datetime) -> Checkpoint | None:
         if last and all(line is None or line.note != note for line in witness.lines(path)):
             raise Refused("The witness never saw the last checkpoint.", code="not_witnessed")
         public = bytes(last.public_key) if last else b""
+        # The leaf comes first, so that no line of the witness is without the one who answers for it.
+        lost = {"kept": size, "lost": seen.size - size}
+        record(verb="ledger.accept_restore", by=by, object_kind="ledger", counts=lost, now=now)
         witness.append(path, size=size, note=note, public=public, restored_from=seen.size)
-    lost = {"kept": size, "lost": seen.size - size}
-    record(verb="ledger.accept_restore", by=by, object_kind="ledger", counts=lost, now=now)
     return seal(now=now)

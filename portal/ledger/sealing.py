@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
-from portal.ledger import canonical, signing, witness
+from portal.ledger import canonical, keychange, signing, witness
 from portal.ledger.checkpoints import frontier_of, is_genuine, note_of
 from portal.ledger.errors import LedgerBroken
 from portal.ledger.merkle import Frontier, leaf_hash
@@ -25,6 +25,7 @@ from portal.ledger.models import Block, Checkpoint, Leaf
 BATCH = 10_000
 BLOCK_HEIGHT = 10  # A block has 1,024 leaves.
 LOCK = 0x6C656467  # "ledg"
+ANOTHER_KEY = "`manage.py ledger key --create --by NAME`"
 
 _PLACE = """
     UPDATE ledger_leaf SET leaf_index = place.leaf_index, leaf_hash = place.leaf_hash
@@ -140,13 +141,18 @@ def _seal_batch(frontier: Frontier) -> int:
 
 
 def _key(last: Checkpoint | None) -> signing.SigningKey:
-    """The signing key. The first sealing makes it; a lost one is never replaced without a person's word."""
+    """The signing key. The first sealing makes it; another one is never used without a person's word."""
     path, origin = settings.LEDGER_KEY_PATH, settings.LEDGER_ORIGIN
-    if path.exists():
-        return signing.load_key(path, origin)
-    if last is not None:
-        raise LedgerBroken("The ledger's key is missing; `ledger key --create` makes a new one.")
-    return signing.create_key(path, origin)
+    if not path.exists():
+        if last is not None:
+            raise LedgerBroken(f"The ledger's key is missing; {ANOTHER_KEY} makes a new one.")
+        return signing.create_key(path, origin)
+    key = signing.load_key(path, origin)
+    if last and bytes(last.public_key) != key.public and not keychange.is_accepted(key.public):
+        raise LedgerBroken(
+            f"The ledger's key is not the one of the last checkpoint; {ANOTHER_KEY} accepts it."
+        )
+    return key
 
 
 def _sign(frontier: Frontier, key: signing.SigningKey, now: datetime) -> Checkpoint:

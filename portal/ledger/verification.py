@@ -11,12 +11,13 @@ Invariants
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from portal.ledger import canonical, witness
+from portal.ledger import canonical, keychange, witness
 from portal.ledger.checkpoints import frontier_of, is_genuine, note_of
 from portal.ledger.merkle import Frontier, leaf_hash
 from portal.ledger.models import Block, Checkpoint, Leaf
@@ -68,6 +69,7 @@ def verify() -> Report:
     walk = _Walk(report, report.size)
     for checkpoint in checkpoints:
         walk.to(checkpoint, checkpoint.size in trusted)
+    _keys(checkpoints, report)
     _blocks(walk.blocks, report)
     _beyond(report)
     _guards(report)
@@ -194,6 +196,20 @@ class _Walk:
             self.report.add("leaves_missing", self.next, index, sentence)
             self._frontier = None
             self.next = index
+
+
+def _keys(checkpoints: list[Checkpoint], report: Report) -> None:
+    """Another key than before must have been accepted by a person, under the first checkpoint that it signs."""
+    for before, after in pairwise(checkpoints):
+        public = bytes(after.public_key)
+        if public == bytes(before.public_key):
+            continue
+        size = after.size
+        if keychange.accepted(public).filter(leaf_index__lt=size).exists():
+            report.warnings.append(f"From checkpoint {size} on an accepted new key signs.")
+        else:
+            sentence = f"Checkpoint {size} is signed by a new key that nobody has accepted."
+            report.add("key_replaced", size, size, sentence)
 
 
 def _blocks(computed: dict[int, bytes], report: Report) -> None:

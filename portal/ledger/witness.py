@@ -6,9 +6,11 @@ A file of JSON lines: {"size": ..., "note": "<the signed note>", "public_key": "
 
 Invariants
 - Only the one sealer appends, after its transaction has been committed; a line is synced before it returns.
+- Sizes only grow, but for a line that accepts a restored database.
 - A line without its line break is one that a crash cut off. It counts as not written and is cut away.
 """
 
+import fcntl
 import json
 import os
 from base64 import b64encode
@@ -33,7 +35,11 @@ class Line:
 def append(
     path: Path, *, size: int, note: str, public: bytes, restored_from: int | None = None
 ) -> None:
-    """Write one line durably. The file is made, for its owner only, if it is not there."""
+    """Write one line durably. The file is made, for its owner only, if it is not there.
+
+    A sealer whose database connection broke has lost its turn without knowing. What it brings late its successor
+    has written already, and it is not written again behind later lines.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     line: dict[str, int | str] = {
         "size": size,
@@ -44,6 +50,10 @@ def append(
         line["restored_from"] = restored_from
     is_new = not path.exists()
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        seen = last(path)
+        if restored_from is None and seen is not None and seen.size >= size:
+            return
         file.truncate(_whole(path))
         file.seek(0, os.SEEK_END)
         file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

@@ -4,10 +4,13 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from portal import ledger
@@ -88,9 +91,32 @@ def test_a_lost_key_is_not_replaced_silently(fill: Fill, alice: User, now: datet
     with pytest.raises(LedgerBroken, match="key is missing"):
         ledger.seal(now=now)
     signing.create_key(settings.LEDGER_KEY_PATH, settings.LEDGER_ORIGIN)
+    with pytest.raises(LedgerBroken, match="not the one"):
+        ledger.seal(now=now)
+    with pytest.raises(CommandError, match="no active"):
+        call_command("ledger", "key", create=True)
+    call_command("ledger", "key", create=True, by="alice", stdout=StringIO())
     assert ledger.seal(now=now) is not None
-    assert ledger.verify().findings == []
+    report = ledger.verify()
+    assert report.findings == []
+    assert "From checkpoint 3 on an accepted new key signs." in report.warnings
     assert Checkpoint.objects.values("key_id").distinct().count() == 2
+    assert Leaf.objects.filter(verb="ledger.change_key", actor=alice).count() == 1
+
+
+def test_a_sealer_that_lost_its_turn_writes_no_line_behind_its_successors(
+    fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection broke between commit and witness; the next sealer made the line good and went on."""
+    late: list[dict[str, Any]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(witness, "append", lambda path, **line: late.append(line))
+        fill(2)
+    fill(3)
+    witness.append(settings.LEDGER_WITNESS_PATH, **late[0])
+    assert ledger.verify().findings == []
+    fill(1)
+    assert ledger.verify().findings == []
 
 
 def test_two_first_starts_agree_on_one_key(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import Error, connection, transaction
 
 from portal import ledger
-from portal.ledger import canonical, merkle, signing
+from portal.ledger import canonical, keychange, merkle, signing
 from portal.ledger.models import Checkpoint, Leaf
 from portal.ledger.verification import Report
 from portal.models import User
@@ -207,6 +207,21 @@ def test_history_rewritten_and_signed_with_another_key_is_found_by_the_witness(
     fill(3)
     path.write_bytes(honest)
     assert found(ledger.verify()) == [("checkpoint_differs", 3, 3)]
+
+
+def test_a_key_put_in_place_of_the_ledgers_is_found(
+    fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(3)
+    settings.LEDGER_KEY_PATH.unlink()
+    signing.create_key(settings.LEDGER_KEY_PATH, settings.LEDGER_ORIGIN)
+    with (
+        monkeypatch.context() as patched
+    ):  # The sealer refuses; whoever has the key can sign without it.
+        patched.setattr(keychange, "is_accepted", lambda public: True)
+        fill(2)
+    fill(1)
+    assert found(ledger.verify()) == [("key_replaced", 5, 5)]
 
 
 def test_a_lost_witness_is_found(fill: Fill) -> None:

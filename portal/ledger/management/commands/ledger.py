@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal import ledger
 from portal.errors import Refused
-from portal.ledger import signing
+from portal.ledger import keychange, signing
 from portal.ledger.checkpoints import note_of
 from portal.ledger.errors import LedgerBroken
 from portal.ledger.models import Checkpoint, Leaf
@@ -31,7 +31,10 @@ class Command(BaseCommand):
         commands.add_parser("seal", help="seal all leaves that are not sealed yet")
         commands.add_parser("status", help="sizes, and the last checkpoint as a signed note")
         key = commands.add_parser("key", help="print the public key for those who verify")
-        key.add_argument("--create", action="store_true", help="make a key if there is none")
+        key.add_argument(
+            "--create", action="store_true", help="make a key if there is none, and let it sign"
+        )
+        key.add_argument("--by", default="", help="your user name, where it replaces another key")
         key.add_argument("--pem", action="store_true", help="print it as PEM, for openssl")
 
         restore = commands.add_parser("accept-restore", help="seal on after a restored backup")
@@ -71,11 +74,15 @@ class Command(BaseCommand):
         self.stdout.write(note_of(checkpoint) if checkpoint else "Nothing to seal.")
 
     def _accept_restore(self, options: dict[str, Any]) -> None:
-        by = User.objects.filter(username=options["by"], is_active=True).first()
-        if by is None:
-            raise CommandError("There is no active member of staff of this name.")
+        by = self._person(options["by"])
         checkpoint = ledger.accept_restore(by=by, now=timezone.now())
         self.stdout.write(note_of(checkpoint) if checkpoint else "Nothing to seal.")
+
+    def _person(self, name: str) -> User:
+        by = User.objects.filter(username=name, is_active=True).first()
+        if by is None:
+            raise CommandError("There is no active member of staff of this name.")
+        return by
 
     def _status(self, options: dict[str, Any]) -> None:
         waiting = Leaf.objects.filter(leaf_index=None).count()
@@ -87,10 +94,19 @@ class Command(BaseCommand):
     def _key(self, options: dict[str, Any]) -> None:
         path: Path = settings.LEDGER_KEY_PATH
         if options["create"]:
-            key = signing.create_key(path, settings.LEDGER_ORIGIN)
+            key = self._other_key(path, options["by"])
         elif path.exists():
             key = signing.load_key(path, settings.LEDGER_ORIGIN)
         else:
             raise CommandError("There is no key yet; `ledger key --create` makes one.")
         show = signing.public_pem(key.public) if options["pem"] else ""
         self.stdout.write(show or signing.verifier_key(key.origin, key.public))
+
+    def _other_key(self, path: Path, by: str) -> signing.SigningKey:
+        """The key, made if there is none; accepted by name where another one signed before."""
+        last = Checkpoint.objects.order_by("-size").first()
+        person = self._person(by) if last else None
+        key = signing.create_key(path, settings.LEDGER_ORIGIN)
+        if last and person and bytes(last.public_key) != key.public:
+            keychange.accept(key.public, by=person, now=timezone.now())
+        return key
