@@ -1,6 +1,9 @@
 """What tests run of an erasure in processes that can be killed (`tests.killing`)."""
 
+import time
 from datetime import datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from portal import retire
@@ -26,4 +29,29 @@ def _reject(message: dict[str, Any]) -> int:
     return retire.shred_retired(now)
 
 
-VERBS = {"run due": _run_due, "reject": _reject}
+def _run_paused(message: dict[str, Any]) -> int:
+    """As above, but stand still before or after the nth call of a function, until the test says go."""
+    folder = Path(message["folder"])
+    module_name, _, name = message["target"].partition(":")
+    module: Any = import_module(module_name)
+    real, calls = getattr(module, name), 0
+
+    def stand_still(when: str) -> None:
+        if (calls, when) == (message["call"], message["when"]):
+            (folder / "paused").touch()
+            while not (folder / "go").exists():
+                time.sleep(0.02)
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        stand_still("before")
+        result = real(*args, **kwargs)
+        stand_still("after")
+        return result
+
+    setattr(module, name, slow)
+    return _run_due(message)
+
+
+VERBS = {"run due": _run_due, "run paused": _run_paused, "reject": _reject}

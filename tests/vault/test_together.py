@@ -93,3 +93,20 @@ def test_shreds_of_the_same_pages_by_many_processes_count_every_key_once(worker:
     assert sum(outcome.result for outcome in outcomes) == len(doomed)
     held.forget_all()
     assert set(vault.keys(client_id, refs)) == set(refs) - set(doomed)
+
+
+def test_a_process_that_holds_an_opened_page_gives_no_key_that_another_process_has_shredded(
+    worker: Children,
+) -> None:
+    client_id = uuid4()
+    vault.create_client(client_id)
+    refs = vault.allocate(client_id, 3)
+    assert len(vault.keys(client_id, refs)) == 3, "the page lies opened in this process now"
+    assert worker.run("shred", client_id=client_id, refs=refs[:1]).result == 1
+    assert vault.keys(client_id, refs).keys() == set(refs[1:])
+    with pytest.raises(vault.KeyShredded):
+        vault.key(client_id, refs[0])
+    assert worker.run("destroy", client_id=client_id).error == ""
+    assert vault.keys(client_id, refs) == {}
+    with pytest.raises(vault.VaultError):
+        vault.indexer(client_id)
