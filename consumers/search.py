@@ -147,6 +147,11 @@ def _check_question(query: Profile, reason: str) -> None:
         raise Refused(
             "Say why you are searching; the reason goes into the ledger.", code="no_reason"
         )
+    check_is_enough(query)
+
+
+def check_is_enough(query: Profile) -> None:
+    """Raise Refused where nobody could be found by what `query` says."""
     if not any((query.email, query.telephone, query.external_id)) and not matching.codes(query):
         raise Refused(
             "Give an e-mail address, a telephone number or an external id, or a surname and given name "

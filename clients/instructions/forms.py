@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.formats import date_format
 
 from clients.controllers import Client, ClientContact
 from clients.instructions.models import Instruction
@@ -41,6 +42,15 @@ def evidence_from(upload: Any) -> Evidence | None:
 def contacts_of(client: Client) -> "QuerySet[ClientContact]":
     """The people at the client who can be named as having instructed us."""
     return ClientContact.objects.filter(client=client)
+
+
+class InstructionField(forms.ModelChoiceField[Instruction]):
+    """Instructions by their reference, with what tells them apart."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        covers = "standing" if obj.is_standing else "for one case"
+        received = date_format(obj.received_at, "DATE_FORMAT")
+        return f"{obj.reference}: {obj.get_kind_display()}, {covers}, received {received}"
 
 
 class LogForm(forms.Form):
@@ -87,7 +97,7 @@ class LogForm(forms.Form):
     data_categories = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, required=False, help_text="None chosen: not limited."
     )
-    supersedes = forms.ModelChoiceField(
+    supersedes = InstructionField(
         Instruction.objects.none(),
         required=False,
         help_text="The earlier instruction that ends when this one is approved.",

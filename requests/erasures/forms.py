@@ -5,31 +5,35 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.html import escape
 
-from clients.instructions.forms import WhenInput
+from clients.instructions.forms import InstructionField, WhenInput
 from clients.instructions.verbs import instructions_in_force
 from clients.models import Client, Instruction
 from consumers.forms import PersonForm
 from consumers.models import Consumer, LegalHold
-from consumers.profile import masked
+from consumers.profile import Profile, masked
 from consumers.vaulting import open_profiles
 from portal.admin import VerbForm
 from portal.cases.models import Channel
 from requests.erasures.approval import mark_of
 from requests.erasures.models import ErasureSubject
+from requests.erasures.subjects import given_of
 
 
 class LogErasureForm(PersonForm):
     """Whom a client's instruction says to erase."""
 
-    instruction = forms.ModelChoiceField(
+    instruction = InstructionField(
         Instruction.objects.none(),
         empty_label="Choose an instruction",
         help_text="Only approved instructions to erase that are in effect and not used up.",
     )
     channel = forms.ChoiceField(label="Came in by", choices=Channel.choices)
     received_at = forms.DateTimeField(
-        label="Received (UTC)", widget=WhenInput, help_text="The clock starts here (R44)."
+        label="Received (UTC)",
+        widget=WhenInput,
+        help_text="When anybody at the company received it: put it back if that was earlier.",
     )
     field_order = ["instruction", "channel", "received_at"]
 
@@ -90,40 +94,57 @@ class HoldForm(VerbForm):
 
 
 class ResolveForm(VerbForm):
-    """Who an ambiguous row is: one of the candidates, masked, or none of them."""
+    """Who an ambiguous row is: one of the candidates, masked, or none of them; nothing is chosen beforehand."""
 
+    NONE = "none"
     subject = forms.ModelChoiceField(ErasureSubject.objects.none(), widget=forms.HiddenInput)
-    consumer = forms.ModelChoiceField(
-        Consumer.objects.none(),
-        required=False,
-        label="Who is meant",
-        empty_label="None of them: leave this row out",
-        widget=forms.RadioSelect,
-    )
+    consumer = forms.ChoiceField(label="Who is meant", widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         open_rows = self.case.subjects.filter(match=ErasureSubject.Match.AMBIGUOUS)
         first = open_rows.order_by("row_number").first()
-        people = Consumer.objects.filter(
-            client_id=self.case.client_id, pk__in=first.candidates if first else []
-        )
+        self.people = {
+            str(person.pk): person
+            for person in Consumer.objects.filter(
+                client_id=self.case.client_id, pk__in=first.candidates if first else []
+            )
+        }
         subject, consumer = self.fields["subject"], self.fields["consumer"]
         assert isinstance(subject, forms.ModelChoiceField)  # noqa: S101
-        assert isinstance(consumer, forms.ModelChoiceField)  # noqa: S101
+        assert isinstance(consumer, forms.ChoiceField)  # noqa: S101
         subject.queryset, subject.initial = open_rows, first
-        consumer.queryset = people
-        consumer.label_from_instance = _MaskedLabels(people)  # type: ignore[method-assign, assignment]
+        consumer.choices = [
+            *_masked_choices(list(self.people.values())),
+            (self.NONE, "None of them: leave this row out"),
+        ]
+        given = given_of(self.case, first) if first else None
+        if first and given:
+            consumer.help_text = escape(f"Row {first.row_number} says: {_shown(given)}")
+
+    def clean_consumer(self) -> Consumer | None:
+        return self.people.get(self.cleaned_data["consumer"])
 
 
-class _MaskedLabels:
+def _masked_choices(people: list[Consumer]) -> list[tuple[str, str]]:
     """What staff see of each candidate: the reference and masked values."""
+    profiles = open_profiles(people)
+    return [
+        (str(one.pk), f"{one.reference}: {_shown(profiles[one.pk])}" if one.pk in profiles else "")
+        for one in people
+    ]
 
-    def __init__(self, people: "QuerySet[Consumer]") -> None:
-        self._profiles = open_profiles(people)
 
-    def __call__(self, consumer: Consumer) -> str:
-        profile = self._profiles.get(consumer.pk)
-        values = masked(profile) if profile else {}
-        shown = ("given_name", "surname", "street", "postcode", "email")
-        return f"{consumer.reference}: " + " ".join(values[n] for n in shown if n in values)
+def _shown(profile: Profile) -> str:
+    values = masked(profile)
+    shown = (
+        "external_id",
+        "given_name",
+        "surname",
+        "street",
+        "locality",
+        "postcode",
+        "email",
+        "telephone",
+    )
+    return ", ".join(values[name] for name in shown if name in values)

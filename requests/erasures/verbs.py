@@ -11,6 +11,7 @@ from clients.instructions import verbs as instructions
 from clients.models import Client, Instruction
 from consumers.models import Consumer, LegalHold
 from consumers.profile import Profile
+from consumers.search import check_is_enough
 from portal import clocks
 from portal.cases.verbs import record_verb
 from portal.cases.verbs import transition as case_transition
@@ -45,6 +46,8 @@ def log_erasure(
     """
     if not people:
         raise Refused("Say whom to erase: give at least one person.", code="nobody")
+    if len(people) == 1:
+        check_is_enough(people[0])
     with transaction.atomic():
         erasure = open_erasure(
             client=client,

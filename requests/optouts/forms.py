@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from clients.instructions.forms import LARGEST, WhenInput, evidence_from
+from clients.instructions.forms import LARGEST, InstructionField, WhenInput, evidence_from
 from clients.instructions.verbs import Evidence, instructions_in_force
 from clients.models import Brand, Client, Instruction
 from consumers.profile import Profile
@@ -38,7 +38,8 @@ class LogForm(forms.Form):
     received_at = forms.DateTimeField(
         label="Received (UTC)",
         widget=WhenInput(),
-        help_text="When anybody at the company received it. The clock starts then, not now.",
+        initial=timezone.now,
+        help_text="When anybody at the company received it: put it back if that was earlier.",
     )
     one_click = forms.BooleanField(
         label="By the one-click unsubscribe of the mail programme",
@@ -116,7 +117,7 @@ class ConfirmForm(VerbForm):
 class LiftForm(VerbForm):
     """The evidence that lifts an opt-out: a dated opt-in, and the client's instruction."""
 
-    instruction = forms.ModelChoiceField(
+    instruction = InstructionField(
         Instruction.objects.none(),
         label="The client's instruction to lift",
         help_text="Whoever logged it cannot lift the opt-out.",
