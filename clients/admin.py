@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from clients import drop_admin, ending, verbs
 from clients.controllers import Brand, Client, ClientAssignment, ClientContact, MailDrop
-from clients.forms import AssignmentForm, ClientForm, EndForm
+from clients.forms import CHOSEN_FROM_LISTS, AssignmentForm, ClientForm, EndForm
 from clients.instructions import admin as instruction_admin
 from portal import ledger
 from portal.admin import PortalAdmin, staff_user
@@ -84,6 +84,17 @@ class DropInline(RoleInline):
     ordering = ("mail_date",)
 
 
+def _named(name: str) -> Any:
+    """A column of codes as a reader sees it: the names of what was chosen."""
+
+    def shown(_: admin.ModelAdmin[Client], client: Client) -> str:
+        column: Any = Client._meta.get_field(name)
+        names = dict(column.base_field.choices)
+        return ", ".join(str(names.get(code, code)) for code in getattr(client, name)) or "None"
+
+    return admin.display(description=name.replace("_", " "))(shown)
+
+
 @admin.register(Client)
 class ClientAdmin(PortalAdmin[Client]):
     """The controllers."""
@@ -96,11 +107,21 @@ class ClientAdmin(PortalAdmin[Client]):
     list_display = ("name", "code", "recall_hours", "processing_days", "created_at", "ended_at")
     search_fields = ("name", "code")
     readonly_fields = ("created_at", "ended_at")
+    regions_named = _named("regions")
+    lawful_bases_named = _named("lawful_bases")
+    purposes_named = _named("purposes")
+    data_categories_named = _named("data_categories")
     inlines = (AssignmentInline, ContactInline, BrandInline, DropInline)
 
     def has_change_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
         ended = obj is not None and obj.ended_at is not None
         return not ended and super().has_change_permission(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        fields = super().get_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return [f"{name}_named" if name in CHOSEN_FROM_LISTS else name for name in fields]
 
     def get_inlines(self, request: HttpRequest, obj: Client | None) -> Any:
         # A client must be there, with its keys, before anything hangs from it.

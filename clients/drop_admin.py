@@ -42,7 +42,13 @@ VERBS = (
     Verb(
         "arrive", "Record the arrival…", drops.arrive_drop, explain="The catalogs are in the homes."
     ),
-    Verb("cancel", "Cancel…", drops.cancel_drop, danger=True, explain="Nothing will be mailed."),
+    Verb(
+        "cancel",
+        "Cancel the mailing…",
+        drops.cancel_drop,
+        danger=True,
+        explain="Nothing will be mailed.",
+    ),
 )
 
 
@@ -104,7 +110,7 @@ class MailDropAdmin(PortalAdmin[MailDrop]):
         form = made(*posted, case=drop, user=user)
         if posted and form.is_valid() and self._do(request, drop, found, user, form.cleaned_data):
             return redirect(_url_of(drop))
-        context = self._context(request, drop, title=f"{found.label.rstrip('…')}: {drop}")
+        context = self._context(request, drop, title=f"{found.name_only}: {drop}")
         context |= {"verb": found, "form": form, "why_not": _why_not(drop, found, user)}
         return TemplateResponse(request, "admin/verb.html", context)
 
@@ -116,7 +122,7 @@ class MailDropAdmin(PortalAdmin[MailDrop]):
         except Refused as refusal:
             messages.error(request, refusal.sentence)
             return False
-        messages.success(request, f"{verb.label.rstrip('…')}: done for {drop}.")
+        messages.success(request, f"Done for {drop}: {verb.name_only}.")
         return True
 
     def _buttons(self, drop: MailDrop, user: User) -> list[Button]:
@@ -133,6 +139,7 @@ class MailDropAdmin(PortalAdmin[MailDrop]):
             **self.admin_site.each_context(request),
             "title": title,
             "opts": self.opts,
+            "changelist_route": self.changelist_route,
             "drop": drop,
             "case": {"reference": drop.name},
             "case_url": _url_of(drop),

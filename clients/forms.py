@@ -87,6 +87,15 @@ class DropForm(forms.ModelForm[MailDrop]):
         ]
         field_classes = {"brand": BrandChoice}
 
+        labels = {"kill_file_deadline": "The printer takes names out until (UTC)"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        brand = self.fields.get("brand")
+        if isinstance(brand, forms.ModelChoiceField):
+            brand.empty_label = "All brands of the client"
+            brand.help_text = ""
+
     def clean(self) -> dict[str, Any] | None:
         data = super().clean() or {}
         mail_date = data.get("mail_date")

@@ -12,7 +12,7 @@ DROP_TABLE = StateTable(
     [
         transition_of("lock", ["planned"], "locked", (*PLANNERS, SYSTEM)),
         transition_of("merge", ["locked"], "merged", PLANNERS, "record the merge of"),
-        transition_of("print", ["merged"], "at_printer", PLANNERS, "hand to the printer"),
+        transition_of("print", ["merged"], "at_printer", PLANNERS, "hand it to the printer"),
         transition_of("mail", ["at_printer"], "mailed", PLANNERS, "record the mailing of"),
         transition_of("arrive", ["mailed"], "in_home", PLANNERS, "record the arrival of"),
         transition_of("move", ["planned", "locked", "merged", "at_printer"], None, PLANNERS),

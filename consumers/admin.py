@@ -1,14 +1,17 @@
 """Consumers in the admin: references and states in the list, masked values on the page."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 
+from clients.models import Brand, Client
 from consumers.forms import RevealForm
 from consumers.imports import admin as imports_admin  # noqa: F401  (registers it)
 from consumers.models import Consumer, Preference, Purchase, SuppressionToken, WebEvent
@@ -16,9 +19,17 @@ from consumers.profile import ATTRIBUTES, Profile, masked
 from consumers.related import related_to
 from consumers.reveal import reveal
 from consumers.vaulting import open_profiles
-from portal.admin import PortalAdmin, staff_user
+from portal.admin import PortalAdmin, page_of, staff_user
 from portal.errors import Refused
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
+
+NAMES = {
+    "email": "e-mail",
+    "street2": "street, second line",
+    "locality": "town",
+    "region": "state or region",
+}
+"""The attributes that staff call otherwise than the program."""
 
 
 @admin.register(Consumer)
@@ -26,7 +37,7 @@ class ConsumerAdmin(PortalAdmin[Consumer]):
     """Nothing is edited here: a profile changes by the client's files, and goes by an erasure."""
 
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
-    list_display = ("reference", "client", "state", "is_seed", "created_at", "updated_at")
+    list_display = ("reference", "client", "state", "seed", "created_at", "updated_at")
     list_filter = ("state", "is_seed")
     list_select_related = ("client",)
     ordering = ("-created_at",)
@@ -37,6 +48,10 @@ class ConsumerAdmin(PortalAdmin[Consumer]):
     @admin.display(description="Reference")
     def reference(self, consumer: Consumer) -> str:
         return consumer.reference
+
+    @admin.display(description="Seed", ordering="is_seed")
+    def seed(self, consumer: Consumer) -> str:
+        return "Seed" if consumer.is_seed else ""
 
     def change_view(
         self,
@@ -88,7 +103,7 @@ def _rows(profile: Profile | None, *, revealed: bool) -> list[dict[str, str]]:
     shown = _plain(profile) if revealed else masked(profile)
     return [
         {
-            "name": name.replace("_", " "),
+            "name": NAMES.get(name, name.replace("_", " ")),
             "category": declared.categories[0].value,
             "value": shown[name],
         }
@@ -121,10 +136,31 @@ class SuppressionTokenAdmin(PortalAdmin[SuppressionToken]):
     """The tokens that keep people out. They name nobody, and only their cases lift them."""
 
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
-    fields = ("client_id", "kind", "reason", "channel", "brand_id", "case_id", "since")
-    list_display = ("since", "kind", "reason", "channel", "case_id")
+    fields = ("client", "kind", "reason", "channel", "brand", "case", "since")
+    readonly_fields = ("client", "brand", "case")
+    list_display = ("since", "client", "kind", "reason", "channel", "case")
     list_filter = ("reason", "channel", "kind")
     ordering = ("-id",)
+    cases: ClassVar[dict[str, str]] = {"opt_out": "requests.optout", "erased": "requests.erasure"}
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[SuppressionToken]":
+        clients = Client.objects.filter(pk=OuterRef("client_id")).values("name")
+        brands = Brand.objects.filter(pk=OuterRef("brand_id")).values("name")
+        rows = super().get_queryset(request)
+        return rows.annotate(client_name=Subquery(clients), brand_name=Subquery(brands))
+
+    @admin.display(description="Client")
+    def client(self, token: Any) -> str:
+        return str(token.client_name)
+
+    @admin.display(description="Brand")
+    def brand(self, token: Any) -> str:
+        return str(token.brand_name or "All brands of the client")
+
+    @admin.display(description="Case")
+    def case(self, token: SuppressionToken) -> str:
+        url = page_of(self.cases.get(token.reason, ""), token.case_id)
+        return format_html('<a href="{}">Open the case</a>', url) if url else str(token.case_id)
 
     def has_change_permission(
         self, request: HttpRequest, obj: SuppressionToken | None = None

@@ -90,4 +90,6 @@ class SearchForm(PersonForm):
 class RevealForm(forms.Form):
     """Why somebody must see a person's values."""
 
-    reason = forms.ChoiceField(choices=REASON_CHOICES)
+    reason = forms.ChoiceField(
+        choices=REASON_CHOICES, help_text="That you looked, and why, goes into the ledger."
+    )

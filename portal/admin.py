@@ -6,6 +6,7 @@ reach of a member of staff (own clients only), never by Django's permission tabl
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -19,8 +20,9 @@ from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path, reverse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 
 from portal.cases import files, thread, timekeeping, verbs
@@ -41,6 +43,19 @@ def staff_user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise Http404
     return request.user
+
+
+def moment(at: datetime | None) -> str:
+    """A time as the pages write it: "25 Nov 2026, 03:05 UTC"; "Not yet" for None."""
+    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC" if at else "Not yet"
+
+
+def page_of(kind: str, pk: Any) -> str:
+    """The address of the admin page of an object ("requests.erasure"), or "" where it has none."""
+    try:
+        return reverse(f"admin:{kind.replace('.', '_')}_change", args=[pk])
+    except NoReverseMatch:
+        return ""
 
 
 class RoleAuthenticationForm(AuthenticationForm):
@@ -111,7 +126,6 @@ class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
     # An exact count of a large table takes seconds; the paginator's bounded one takes none.
     show_full_result_count = False
     list_per_page = 50
-    actions_selection_counter = False
     save_on_top = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -128,6 +142,11 @@ class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
 
     def has_delete_permission(self, request: HttpRequest, obj: AnyModel | None = None) -> bool:
         return False
+
+    @property
+    def changelist_route(self) -> str:
+        """The name of the list's address."""
+        return f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[AnyModel]":
         """The rows in reach of the user; none where nobody has said what reach is (portal.E003)."""
@@ -150,7 +169,8 @@ class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
     ) -> Any:
         if any("\0" in value for value in request.GET.values()):
             raise BadRequest("There is a NUL in the address.")
-        return super().changelist_view(request, extra_context)
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def formfield_for_foreignkey(
         self, db_field: "models.ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
@@ -184,6 +204,11 @@ class Verb:
     form: type["VerbForm"] | None = None
     danger: bool = False
     explain: str = ""
+
+    @property
+    def name_only(self) -> str:
+        """The label without the dots that promise a further page."""
+        return self.label.rstrip("…")
 
 
 class VerbForm(forms.Form):
@@ -267,7 +292,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
             **self.admin_site.each_context(request),
             "title": f"{capfirst(self.opts.verbose_name)} {case.reference}",
             "opts": self.opts,
-            "changelist_route": f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist",
+            "changelist_route": self.changelist_route,
             "case": case,
             "facts": self.facts(request, case),
             "buttons": self.buttons(request, case),
@@ -322,8 +347,9 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
                 return response
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{found.label.rstrip('…')}: {case.reference}",
+            "title": f"{found.name_only}: {case.reference}",
             "opts": self.opts,
+            "changelist_route": self.changelist_route,
             "case": case,
             "case_url": self.url_of(case),
             "verb": found,
@@ -362,7 +388,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         except Refused as refusal:
             messages.error(request, refusal.sentence)
             return None
-        messages.success(request, f"{verb.label.rstrip('…')}: done for {case.reference}.")
+        messages.success(request, f"Done for {case.reference}: {verb.name_only}.")
         return redirect(self.url_of(case))
 
     def _why_not(self, case: AnyCase, verb: Verb, user: User) -> str:

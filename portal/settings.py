@@ -223,8 +223,7 @@ STORAGES: dict[str, Any] = {
 LANGUAGE_CODE = "en-us"
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATETIME_FORMAT = "j M Y, H:i"
-DATE_FORMAT = "j M Y"
+FORMAT_MODULE_PATH = "portal.formats"
 USE_I18N = False
 
 # ------------------------------------------------------------------------------------------- e-mail

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,10 +13,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 
 from portal import ledger
-from portal.admin import PortalAdmin, staff_user
+from portal.admin import PortalAdmin, page_of, staff_user
 from portal.ledger.models import Checkpoint, Leaf
 from portal.models import OutboxMessage, User
 from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER
@@ -48,7 +49,9 @@ class StaffAdmin(PortalAdmin[User], UserAdmin[User]):
     editors = (ADMINISTRATOR,)
     client_path = ""
     form = StaffChangeForm
-    add_form = AdminUserCreationForm
+    add_form = UserCreationForm
+    # A member of staff has a password; the stock form offers none, for log-ins that do not exist here.
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     list_display = ("username", "first_name", "last_name", "role_names", "is_active", "last_login")
     list_filter = ("is_active", "groups")
     search_fields = ("username",)
@@ -128,9 +131,28 @@ class LeafAdmin(PortalAdmin[Leaf]):
     search_help_text = "A verb such as erasure.approve, or the id of a case."
     ordering = ("-id",)
     list_display_links = ("at",)
+    fields = (
+        "at",
+        "actor",
+        "role",
+        "verb",
+        "outcome",
+        "reason",
+        "counts",
+        "page",
+        "object_kind",
+        "object_id",
+        "client_id",
+    )
+    readonly_fields = ("page",)
 
     def has_change_permission(self, request: HttpRequest, obj: Leaf | None = None) -> bool:
         return False
+
+    @admin.display(description="Page")
+    def page(self, leaf: Leaf) -> str:
+        url = page_of(leaf.object_kind, leaf.object_id) if leaf.object_id else ""
+        return format_html('<a href="{}">Open what it was done to</a>', url) if url else "-"
 
     @admin.display(description="Sealed", boolean=True)
     def sealed(self, leaf: Leaf) -> bool:

@@ -78,7 +78,7 @@ def test_a_refusal_says_which_state_it_is_in_and_which_it_would_need() -> None:
         initial="drafted",
         final=["sent"],
     )
-    with pytest.raises(Refused, match="is sent; to send it, it must be drafted") as refused:
+    with pytest.raises(Refused, match="is “Sent”; to send it, it must be “Drafted”") as refused:
         table.check("send", "sent")
     assert refused.value.code == "state"
     assert not table.permits("send", "sent")

@@ -6,13 +6,15 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 
 from clients.instructions import forms, verbs
 from clients.instructions.models import Instruction
 from clients.instructions.states import STAFF
 from clients.lists import StateFilter
-from portal.admin import CaseAdmin, Verb
+from portal.admin import CaseAdmin, Verb, moment
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, AUDITOR, SECURITY_OFFICER, has_role
@@ -97,12 +99,16 @@ class InstructionAdmin(CaseAdmin[Instruction]):
         "reference",
         "client",
         "kind",
-        "is_standing",
+        "covers",
         "state_name",
         "received_at",
         "effective_until",
     )
     list_filter: ClassVar[Any] = (StateFilter, "kind", "is_standing")
+
+    @admin.display(description="Covers", ordering="is_standing")
+    def covers(self, case: Instruction) -> str:
+        return "Every act of its kind" if case.is_standing else "One case"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return has_role(request.user, *STAFF)
@@ -133,15 +139,13 @@ def _names(field_name: str, codes: list[str]) -> str:
 
 
 def _scope(case: Instruction) -> list[tuple[str, Any]]:
-    until = (
-        f" until {case.effective_until:%Y-%m-%d %H:%M}" if case.effective_until else ", open end"
-    )
+    until = f"until {moment(case.effective_until)}" if case.effective_until else "with an open end"
     return [
         ("The client wants us to", case.get_kind_display()),
-        ("Covers", "every act of its kind" if case.is_standing else "one case"),
+        ("Covers", "Every act of its kind" if case.is_standing else "One case"),
         ("Purposes", _names("purposes", case.purposes)),
         ("Data", _names("data_categories", case.data_categories)),
-        ("In effect (UTC)", f"{case.effective_from:%Y-%m-%d %H:%M}{until}"),
+        ("In effect", f"From {moment(case.effective_from)} {until}"),
     ]
 
 
@@ -159,13 +163,22 @@ def _people(case: Instruction) -> list[tuple[str, Any]]:
 
 
 def _relations(case: Instruction) -> list[tuple[str, Any]]:
-    later = ", ".join(str(one) for one in case.superseded_by.all())
+    later = list(case.superseded_by.all())
+    earlier = [case.supersedes] if case.supersedes else []
     return [
-        ("Supersedes", str(case.supersedes or "Nothing")),
-        ("To be superseded by", later or "Nothing"),
+        ("Supersedes", _links(earlier) or "Nothing"),
+        ("To be superseded by", _links(later) or "Nothing"),
         ("Note", case.unseal_content().get("note", "None")),
     ]
 
 
+def _links(cases: list[Instruction]) -> str:
+    return format_html_join(
+        ", ",
+        '<a href="{}">{}</a>',
+        ((reverse("admin:clients_instruction_change", args=[one.pk]), one) for one in cases),
+    )
+
+
 def _when(at: Any, by: User | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC by {by}" if at else "Not yet"
+    return f"{moment(at)} by {by}" if at else "Not yet"

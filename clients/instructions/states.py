@@ -63,7 +63,7 @@ INSTRUCTION_TABLE = StateTable(
         transition_of("begin", ["approved"], "executing", (*STAFF, SYSTEM), "begin to execute"),
         transition_of("release", ["executing"], "approved", (*STAFF, SYSTEM), "give back"),
         transition_of("finish", ["executing"], "executed", (*STAFF, SYSTEM), "finish"),
-        transition_of("confirm", ["executed"], "confirmed", STAFF, "confirm to the client"),
+        transition_of("confirm", ["executed"], "confirmed", STAFF, "confirm it to the client"),
         transition_of(
             "suspend",
             [

@@ -17,6 +17,7 @@ from consumers.imports.forms import InformedForm
 from consumers.imports.models import ImportJob, SensitiveIncident
 from portal.admin import CaseAdmin, PortalAdmin, Verb, staff_user
 from portal.errors import Refused
+from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 
 VERBS = (
@@ -40,7 +41,7 @@ VERBS = (
     ),
     Verb(
         "cancel",
-        "Cancel…",
+        "Cancel the import…",
         verbs.cancel_import,
         danger=True,
         explain="The file is removed and the import ends. What has already come in stays.",
@@ -96,6 +97,11 @@ class ImportJobAdmin(CaseAdmin[ImportJob]):
             ("Under the instruction", case.instruction or "None yet"),
             ("Columns refused", ", ".join(sorted(case.refused_columns)) or "None"),
         ]
+
+    def _why_not(self, case: ImportJob, verb: Verb, user: User) -> str:
+        if verb.name == "release" and not case.quarantined:
+            return "None of its rows is in quarantine."
+        return super()._why_not(case, verb, user)
 
     def case_context(self, request: HttpRequest, case: ImportJob) -> dict[str, Any]:
         return {"counts": report.counted(case)}

@@ -62,10 +62,10 @@ class StateTable:
         transition = self.transitions[verb]
         if state not in transition.sources:
             wanted = " or ".join(
-                self.states[s].lower() for s in self.states if s in transition.sources
+                f"“{name}”" for code, name in self.states.items() if code in transition.sources
             )
             raise Refused(
-                f"This {self.name} is {self.states[state].lower()}; to {transition.says} it, "
+                f"The state of this {self.name} is “{self.states[state]}”; to {transition.says}, "
                 f"it must be {wanted}.",
                 code="state",
             )
@@ -102,7 +102,12 @@ class StateTable:
 def transition_of(
     verb: str, sources: Iterable[str], target: str | None, roles: Iterable[str], says: str = ""
 ) -> Transition:
-    """Write a row of a state table. `says` is the verb as staff read it (default: the verb itself)."""
-    return Transition(
-        verb, frozenset(sources), target, frozenset(roles), says or verb.replace("_", " ")
-    )
+    """Write a row of a state table.
+
+    `says` is the verb as staff read it, with "it" for the case in its place, or else at its end
+    (default: the verb itself).
+    """
+    deed = says or verb.replace("_", " ")
+    if "it" not in deed.split():
+        deed += " it"
+    return Transition(verb, frozenset(sources), target, frozenset(roles), deed)

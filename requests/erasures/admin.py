@@ -6,10 +6,12 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from clients.lists import StateFilter
-from portal.admin import CaseAdmin, Verb
+from portal.admin import CaseAdmin, Verb, moment
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
@@ -26,8 +28,6 @@ VERBS = (
         verbs.approve,
         form=forms.ApproveForm,
         danger=True,
-        explain="The suppression starts at once. When the recall window has passed, a worker shreds the keys and "
-        "nullifies the rows below. After that nobody can bring the data back.",
     ),
     Verb(
         "resolve",
@@ -36,7 +36,7 @@ VERBS = (
         form=forms.ResolveForm,
         explain="Several people could be meant. Choose one, or leave the row out.",
     ),
-    Verb("match", "Match again", verbs.match_again, explain="Looks for those not yet found."),
+    Verb("match", "Match again…", verbs.match_again, explain="Looks for those not yet found."),
     Verb(
         "recall",
         "Recall…",
@@ -52,11 +52,15 @@ VERBS = (
         form=forms.HoldForm,
         explain="Nothing is erased while the hold is in force. The approval must be given anew.",
     ),
-    Verb("release", "Release the legal hold", verbs.release_hold, explain="Must be approved anew."),
-    Verb("sweep_again", "Sweep again", verbs.sweep_again, explain="After the residue was removed."),
+    Verb(
+        "release", "Release the legal hold…", verbs.release_hold, explain="Must be approved anew."
+    ),
+    Verb(
+        "sweep_again", "Sweep again…", verbs.sweep_again, explain="After the residue was removed."
+    ),
     Verb(
         "close_unmatched",
-        "Close: nobody on file",
+        "Close, nobody on file…",
         verbs.close_unmatched,
         explain="Nobody is erased. What the client gave to find its people is destroyed.",
     ),
@@ -98,15 +102,11 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         return redirect("erasures:log")
 
     def facts(self, request: HttpRequest, case: Erasure) -> list[tuple[str, Any]]:
-        facts: list[tuple[str, Any]] = [
-            ("Instruction", f"{case.instruction} ({case.instruction.state_name.lower()})")
-        ]
+        facts: list[tuple[str, Any]] = [("Instruction", _instruction(case))]
         if case.approved_at:
-            facts.append(
-                ("Approved", f"{case.approved_at:%Y-%m-%d %H:%M} UTC by {case.approved_by}")
-            )
+            facts.append(("Approved", f"{moment(case.approved_at)} by {case.approved_by}"))
         if case.recall_until and case.state == "approved":
-            facts.append(("Can be recalled until", f"{case.recall_until:%Y-%m-%d %H:%M} UTC"))
+            facts.append(("Can be recalled until", moment(case.recall_until)))
         if case.root_generation:
             facts.append(("Root generation destroyed", case.root_generation))
         if case.last_fault:
@@ -146,3 +146,9 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             except Refused as refusal:
                 return refusal.sentence
         return reason
+
+
+def _instruction(case: Erasure) -> str:
+    url = reverse("admin:clients_instruction_change", args=[case.instruction_id])
+    state = case.instruction.state_name.lower()
+    return format_html('<a href="{}">{}</a> ({})', url, case.instruction, state)

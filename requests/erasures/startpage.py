@@ -22,7 +22,6 @@ add_page(
     )
 )
 LINES = (
-    ("matched", "soon", "Erasures to approve"),
     ("ambiguous", "soon", "Erasures with an ambiguous match"),
     ("no_match", "waiting", "Erasures that matched nobody"),
     ("residue_found", "fault", "Erasures stopped by residue"),
@@ -37,7 +36,13 @@ def due(user: User, now: datetime) -> Iterator[Due]:
         return
     open_cases = within_reach(Erasure.objects.filter(closed_at__isnull=True), user)
     url = reverse("admin:requests_erasure_changelist")
-    for state, urgency, label in LINES:
+    may_approve = has_role(user, SECURITY_OFFICER)
+    awaits = (
+        ("matched", "soon", "Erasures to approve")
+        if may_approve
+        else ("matched", "waiting", "Erasures await a Security Officer's approval")
+    )
+    for state, urgency, label in (awaits, *LINES):
         yield Due(urgency, label, open_cases.filter(state=state).count(), f"{url}?state={state}")
     yield Due("late", "Erasures past their date", open_cases.filter(due_at__lt=now).count(), url)
     stuck = open_cases.exclude(last_fault="").exclude(state="residue_found")

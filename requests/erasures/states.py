@@ -51,7 +51,7 @@ ERASURE_TABLE = StateTable(
         transition_of("approve", ["matched"], "approved", OFFICER),
         transition_of("reject", [*UNDECIDED, "on_hold"], "rejected", OFFICER),
         transition_of(
-            "close_unmatched", ["no_match"], "closed_no_match", STAFF, "close without a match"
+            "close_unmatched", ["no_match"], "closed_no_match", STAFF, "close it without a match"
         ),
         transition_of("recall", ["approved"], "recalled", STAFF),
         transition_of("send_back", ["approved"], "matched", WORKER, "take back the approval of"),

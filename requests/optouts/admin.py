@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from clients.lists import StateFilter
 from consumers.models import SuppressionToken
 from consumers.profile import masked
-from portal.admin import CaseAdmin, Verb
+from portal.admin import CaseAdmin, Verb, moment
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.optouts import forms, verbs
 from requests.optouts.deadlines import AHEAD, UNANSWERED
@@ -111,7 +111,7 @@ class OptOutAdmin(CaseAdmin[OptOut]):
             ("Brand", case.brand or "All brands of the client"),
             ("Address", _address(case) or self.gone(case).rstrip(".")),
             ("On file", _match(case)),
-            ("In effect since", f"{case.effective_at:%Y-%m-%d %H:%M} UTC"),
+            ("In effect since", moment(case.effective_at)),
             ("Tokens that keep the address out", _tokens(case)),
             *_beside(case),
             *_lifted(case),
@@ -154,8 +154,8 @@ def _lifted(case: OptOut) -> list[tuple[str, Any]]:
     if case.lifted_at is None:
         return []
     return [
-        ("Opted in again", f"{case.opted_in_at:%Y-%m-%d %H:%M} UTC"),
-        ("Lifted", f"{case.lifted_at:%Y-%m-%d %H:%M} UTC"),
+        ("Opted in again", moment(case.opted_in_at)),
+        ("Lifted", moment(case.lifted_at)),
         ("On instruction", case.lift_instruction),
     ]
 

@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from clients.lists import StateFilter
-from portal.admin import CaseAdmin, Verb
+from portal.admin import CaseAdmin, Verb, moment
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER
 from requests.suppressions import forms, verbs
 from requests.suppressions.models import CatalogSuppression
@@ -41,10 +42,14 @@ class CatalogSuppressionAdmin(CaseAdmin[CatalogSuppression]):
         "state_name",
         "effective_at",
         "tail_ends_on",
-        "has_violation",
+        "violation",
     )
     list_filter: ClassVar[Any] = (StateFilter, "has_violation")
     list_select_related: ClassVar[Any] = ("client", "brand")
+
+    @admin.display(description="Violation", ordering="has_violation")
+    def violation(self, case: CatalogSuppression) -> str:
+        return "Yes" if case.has_violation else "None"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """It begins with its opt-out and in no other way."""
@@ -55,8 +60,8 @@ class CatalogSuppressionAdmin(CaseAdmin[CatalogSuppression]):
         return [
             ("Opt-out", format_html('<a href="{}">{}</a>', url, case.opt_out.reference)),
             ("Brand", case.brand or "All brands of the client"),
-            ("In effect since", f"{case.effective_at:%Y-%m-%d %H:%M} UTC"),
-            ("Catalogs may come until", f"{case.tail_ends_on:%Y-%m-%d} (six calendar months)"),
+            ("In effect since", moment(case.effective_at)),
+            ("Catalogs may come until", f"{date_format(case.tail_ends_on)} (six calendar months)"),
             ("Violation", "Yes" if case.has_violation else "None"),
         ]
 

@@ -16,7 +16,7 @@ SUPPRESSION_TABLE = StateTable(
         "lifted": "Lifted",
     },
     [
-        transition_of("take_effect", ["requested"], None, STAFF, "put into effect"),
+        transition_of("take_effect", ["requested"], None, STAFF, "put it into effect"),
         transition_of("close_tail", ["tail_open"], "tail_closed", (SYSTEM,), "close the tail of"),
         transition_of("complete", ["effective", "tail_closed"], "complete", (SYSTEM,)),
         transition_of(

@@ -100,7 +100,7 @@ def test_an_administrator_sets_a_client_up_and_gives_it_to_an_account_manager() 
         "client.save_contact",
         "client.save_brand",
     }
-    assert "client.assign" in text_of(browser.get(url))
+    assert "<strong>Assign</strong>" in text_of(browser.get(url))
 
 
 def test_an_assignment_is_removed_on_the_clients_page() -> None:
@@ -282,8 +282,8 @@ def test_a_drop_is_planned_moved_and_cancelled_on_its_pages() -> None:
     cancel = reverse("admin:clients_maildrop_verb", args=[drop.pk, "cancel"])
     assert browser.post(cancel).status_code == 302
     page = text_of(browser.get(reverse("admin:clients_maildrop_change", args=[drop.pk])))
-    assert "drop.cancel" in page
-    assert "must be planned" in page
+    assert "<strong>Cancel</strong>" in page
+    assert "must be “Planned”" in page
 
 
 def test_a_lead_that_is_too_long_is_explained_in_the_form() -> None:

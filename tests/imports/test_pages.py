@@ -293,7 +293,7 @@ def test_an_import_is_stopped_resumed_and_cancelled_by_buttons(
 def test_what_the_state_does_not_permit_is_said(browser: Browser, shop: Client) -> None:
     job = started(browser, shop)
     response = browser.post(page_of("act", job, "resume"), follow=True)
-    assert "it must be stopped or failed" in text_of(response)
+    assert "it must be “Stopped” or “Failed”" in text_of(response)
     assert browser.get(page_of("act", job, "stop")).status_code == 405
     assert browser.post(page_of("act", job, "begin")).status_code == 404
 
@@ -469,7 +469,7 @@ def test_the_case_page_shows_the_outcomes_and_leads_to_the_import(
     page = text_of(browser.get(reverse("admin:consumers_importjob_change", args=[job.pk])))
     assert page_of("job", job) in page
     assert "3 rows read" in page
-    assert "import.load" in page
+    assert "<strong>Load</strong>" in page
 
 
 # ------------------------------------------------------------------------------------------ who may

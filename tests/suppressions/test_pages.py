@@ -147,7 +147,7 @@ def test_the_page_says_what_may_still_come_and_until_when(
 
 def test_without_a_tail_the_page_says_that_none_will_come(client_: Client, manager: User) -> None:
     page = shown(browser_of(manager), urls_of(suppress(client_))["statement"])
-    assert "None. No catalog was so far in preparation" in page
+    assert "No catalog was so far in preparation" in page
 
 
 def test_the_letter_is_a_pdf_with_the_address_and_leaves_a_leaf(
