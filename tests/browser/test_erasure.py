@@ -59,7 +59,7 @@ def test_an_erasure_is_logged_approved_carried_out_and_certified(
     page.get_by_role("link", name="Approve…").click()
     page.get_by_label("Type the reference").fill(erasure.reference)
     picture(page, "erasure-approve")
-    page.get_by_role("button", name="Approve…").click()
+    page.get_by_role("button", name="Approve").click()
     page.get_by_text("Approved, can be recalled").first.wait_for()
 
     execution.run_due(lambda: now + timedelta(days=2))

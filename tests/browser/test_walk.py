@@ -93,7 +93,7 @@ def test_from_a_file_to_a_sealed_erasure_and_no_way_back(log_in: LogIn, picture:
     olivias.get_by_role("link", name=erasure.reference).click()
     olivias.get_by_role("link", name="Approve…").click()
     olivias.get_by_label("Type the reference").fill(erasure.reference)
-    olivias.get_by_role("button", name="Approve…").click()
+    olivias.get_by_role("button", name="Approve").click()
     olivias.get_by_text("Approved, can be recalled").first.wait_for()
     execution.run_due(lambda: now + timedelta(days=2))
     olivias.reload()

@@ -145,3 +145,58 @@ def test_the_page_of_a_rejected_case_says_that_what_was_given_was_destroyed(
         assert "Erase Alice." not in page
     retire.shred_retired(now)
     assert "Its key was shredded" in browser_of(manager).get(url).content.decode()
+
+
+def test_an_erasure_of_nobody_is_not_logged(client_: Client, manager: User) -> None:
+    instruction = make_instruction(client_, Instruction.Kind.ERASURE)
+    page = browser_of(manager).post(
+        reverse("erasures:log_for", args=[client_.pk]),
+        {"instruction": instruction.pk, "channel": "email", "received_at": "2026-11-20T10:00"},
+    )
+    assert "Give an e-mail address" in page.content.decode()
+    assert not Erasure.objects.exists()
+
+
+def test_who_is_meant_must_be_chosen_and_none_of_them_is_a_choice(
+    client_: Client, manager: User, now: datetime
+) -> None:
+    load(client_, [ALICE._replace(external_id="A-2", email=None, telephone=None)], now=now)
+    named = Profile(
+        given_name=ALICE.given_name,
+        surname=ALICE.surname,
+        street=ALICE.street,
+        postcode=ALICE.postcode,
+        country="US",
+    )
+    erasure = verbs.log_erasure(
+        client=client_,
+        instruction=make_instruction(client_, Instruction.Kind.ERASURE),
+        people=[named],
+        channel="email",
+        received_at=now,
+        by=manager,
+        now=now,
+    )
+    assert erasure.state == "ambiguous"
+    url = reverse("admin:requests_erasure_verb", args=[erasure.pk, "resolve"])
+    browser, row = browser_of(manager), erasure.subjects.get()
+    page = browser.get(url).content.decode()
+    assert "None of them: leave this row out" in page
+    assert "Row 1 says: A******, A******" in page or "Row 1 says: a******, a******" in page
+    assert "This field is required" in browser.post(url, {"subject": row.pk}).content.decode()
+    row.refresh_from_db()
+    assert row.match == "ambiguous"
+    assert browser.post(url, {"subject": row.pk, "consumer": "none"}).status_code == 302
+    row.refresh_from_db()
+    assert row.match == "left_out"
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0, "has agreed no time to recall it"), (24, "for 24 hours")]
+)
+def test_the_officer_is_told_how_long_an_erasure_can_be_recalled(
+    erasure: Erasure, hours: int, said: str
+) -> None:
+    Client.objects.filter(pk=erasure.client_id).update(recall_hours=hours)
+    url = reverse("admin:requests_erasure_verb", args=[erasure.pk, "approve"])
+    assert said in browser_of(make_user(SECURITY_OFFICER)).get(url).content.decode()

@@ -470,6 +470,7 @@ def test_the_case_page_shows_the_outcomes_and_leads_to_the_import(
     assert page_of("job", job) in page
     assert "3 rows read" in page
     assert "<strong>Load</strong>" in page
+    assert "None of its rows is in quarantine." in page
 
 
 # ------------------------------------------------------------------------------------------ who may

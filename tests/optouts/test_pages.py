@@ -307,3 +307,11 @@ def test_the_page_of_a_consumer_who_came_later_shows_the_opt_out_of_their_addres
     alice = make_consumer(client_)
     url = reverse("admin:consumers_consumer_change", args=[alice.pk])
     assert page_of(earlier) in shown(browser_of(make_user(SECURITY_OFFICER)), url)
+
+
+def test_the_address_is_all_that_must_be_written(client_: Client, manager: User) -> None:
+    """R24: the page comes with the time of receipt filled in, as the now that it usually is."""
+    page = browser_of(manager).get(log_page(client_))
+    offered = page.context["form"]["received_at"].value()
+    left = timezone.now() - offered
+    assert timedelta(0) <= left < timedelta(minutes=5)
