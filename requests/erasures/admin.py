@@ -62,7 +62,8 @@ VERBS = (
         "close_unmatched",
         "Close, nobody on file…",
         verbs.close_unmatched,
-        explain="Nobody is erased. What the client gave to find its people is destroyed.",
+        explain="Nobody is erased. What the client gave to find its people is destroyed. The instruction counts "
+        "as carried out; the client is told from its page.",
     ),
     Verb(
         "reject",

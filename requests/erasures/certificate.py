@@ -5,17 +5,19 @@ that a client verifies it without us (docs/erasure.md).
 """
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.utils.formats import date_format
 
 from portal.ledger.checkpoints import note_of
 from portal.ledger.models import Checkpoint, Leaf, Outcome
 from portal.ledger.signing import is_signed, load_key
 from portal.models import User
 from portal.roles import role_name
+from portal.templatetags.wording import words
 from requests.erasures import recipients
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.subjects import Match, tally
@@ -25,8 +27,8 @@ METHOD = (
     "deleted; then the client's root key was replaced and the old one destroyed."
 )
 REMAINS = (
-    "One keyed suppression token an identifier, which stops a re-import. It is pseudonymised, not "
-    "anonymised (R38, R39)."
+    "One keyed suppression token for each identifier, which stops a re-import. It is pseudonymised, not "
+    "anonymised."
 )
 
 
@@ -122,17 +124,27 @@ def is_genuine(erasure: Erasure) -> bool:
     )
 
 
+def _written(moment: str) -> str:
+    """A time of the JSON form as people write it."""
+    return f"{date_format(datetime.fromisoformat(moment).astimezone(UTC), 'j F Y, H:i')} UTC"
+
+
 def letter(erasure: Erasure) -> dict[str, Any]:
     """What the PDF shows: the certificate's own content and its signature."""
     told: dict[str, Any] = orjson.loads(erasure.certificate)
     recipients_told = told["recipients"]
     if not isinstance(recipients_told, str):
         recipients_told = ", ".join(one["name"] for one in recipients_told)
+    written = {
+        name: _written(told[name]) for name in ("received_at", "approved_at", "certified_at")
+    }
+    backups = told["backups"] | {"expire_at": _written(told["backups"]["expire_at"])}
     return told | {
+        **written,
+        "backups": backups,
         "recipients": recipients_told,
         "rows": [
-            [table.replace("_", " "), str(rows)]
-            for table, rows in sorted(told["rows_by_table"].items())
+            [words(table), str(rows)] for table, rows in sorted(told["rows_by_table"].items())
         ],
         "signature": erasure.certificate_signature,
     }
