@@ -7,6 +7,7 @@ Invariants:
 - Progress is stored with the step that made it, so that a killed worker's successor goes on from there.
 - A worker never learns a later token than its own: it follows what it has written, and reads no lease anew.
 - Work that kills whoever takes it is given up like work that fails, because each lease counts as an attempt.
+- A person's stop takes effect at the next fence or renewal; what a step has done by then is stored all the same.
 """
 
 from collections.abc import Iterator
@@ -109,17 +110,34 @@ def follow(work: AnyWork, locked: AnyWork) -> AnyWork:
     return work
 
 
+def given_up() -> Q:
+    """What no worker takes any more, because it failed too often or may not go on; a person decides."""
+    return Q(work_due=False, stop_requested=False) & ~Q(last_fault="")
+
+
+def make_due(work: LeasedWork, now: datetime) -> None:
+    """Let a worker take the locked `work` now, with all of its attempts; the caller stores it and hints."""
+    work.work_due, work.next_attempt_at = True, now
+    work.stop_requested, work.attempts, work.last_fault = False, 0, ""
+
+
+def request_stop(work: LeasedWork) -> None:
+    """Let whoever holds the locked `work` stop, and nobody else take it; the caller stores it."""
+    work.work_due, work.stop_requested = False, True
+
+
 @contextmanager
-def fence(work: AnyWork, now: datetime) -> Iterator[AnyWork]:
+def fence(work: AnyWork, now: datetime, *, although_stopped: bool = False) -> Iterator[AnyWork]:
     """A transaction in which `work` is locked and surely ours; renews the lease.
 
-    Yields the locked row; the caller changes and saves it. Raises LeaseLost or StopRequested.
+    Yields the locked row; the caller changes and saves it. Raises LeaseLost or StopRequested. What cannot be
+    undone any more is stored `although_stopped`: the stop takes effect at the next fence then.
     """
     with transaction.atomic():
         locked = type(work)._default_manager.select_for_update(of=("self",)).get(pk=work.pk)
         if locked.lease_token != work.lease_token:
             raise LeaseLost(str(work.pk))
-        if locked.stop_requested:
+        if locked.stop_requested and not although_stopped:
             raise StopRequested(str(work.pk))
         locked.lease_until = now + LEASE
         yield locked
@@ -127,14 +145,11 @@ def fence(work: AnyWork, now: datetime) -> Iterator[AnyWork]:
 
 
 def renew(work: LeasedWork, now: datetime) -> None:
-    """Prolong the lease in the middle of a long step. Raises LeaseLost."""
-    updated = (
-        type(work)
-        ._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
-        .update(lease_until=now + LEASE)
-    )
-    if not updated:
-        raise LeaseLost(str(work.pk))
+    """Prolong the lease in the middle of a long step. Raises LeaseLost or StopRequested."""
+    ours = type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
+    if ours.filter(stop_requested=False).update(lease_until=now + LEASE):
+        return
+    raise StopRequested(str(work.pk)) if ours.exists() else LeaseLost(str(work.pk))
 
 
 def give_back(work: LeasedWork, now: datetime, *, fault: str = "") -> bool:

@@ -93,3 +93,17 @@ def test_a_table_that_names_an_unknown_state_is_not_made() -> None:
             initial="drafted",
             final=[],
         )
+
+
+def test_a_table_that_lists_a_verb_twice_is_not_made() -> None:
+    with pytest.raises(ValueError, match="listed twice"):
+        StateTable(
+            "letter",
+            {"drafted": "Drafted", "sent": "Sent"},
+            [
+                transition_of("send", ["drafted"], "sent", ["Auditor"]),
+                transition_of("send", ["sent"], "sent", ["Auditor"]),
+            ],
+            initial="drafted",
+            final=["sent"],
+        )

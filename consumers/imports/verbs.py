@@ -25,6 +25,7 @@ from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, SYSTEM, check_role
 from portal.tasks import hint_task
 from portal.uploads import SealedUpload
+from portal.work import make_due, request_stop
 
 DISCARD_MESSAGE: Final = "import.discard"
 
@@ -124,8 +125,7 @@ def _instruction(job: ImportJob, by: User, now: datetime) -> Instruction:
 
 
 def _make_due(job: ImportJob, now: datetime) -> None:
-    job.work_due, job.next_attempt_at = True, now
-    job.stop_requested, job.attempts, job.last_fault = False, 0, ""
+    make_due(job, now)
     transaction.on_commit(_hint)
 
 
@@ -138,7 +138,7 @@ def _hint() -> None:
 def stop_import(job: ImportJob, *, by: User, now: datetime) -> None:
     """Stop after the batch that is being written; what is in stays in, and `resume_import` goes on from there."""
     with transition(job, "stop", by=by, now=now) as locked:
-        locked.work_due, locked.stop_requested = False, True
+        request_stop(locked)
         _take_from_worker(locked)
 
 

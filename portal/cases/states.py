@@ -40,7 +40,10 @@ class StateTable:
         self.states = states
         self.initial = initial
         self.final = frozenset(final)
-        self.transitions = {transition.verb: transition for transition in transitions}
+        rows = list(transitions)
+        self.transitions = {transition.verb: transition for transition in rows}
+        if len(self.transitions) != len(rows):
+            raise ValueError(f"{name}: a verb is listed twice")
         named = {initial, *self.final}
         for transition in self.transitions.values():
             named |= transition.sources | ({transition.target} if transition.target else set())

@@ -35,3 +35,8 @@ def check_counts(counts: Mapping[str, int]) -> None:
         check_code("the name of a count", key)
         if type(value) is not int or not 0 <= value <= MOST:
             raise NotACode(f"The ledger counts with whole numbers from 0 to {MOST}.")
+
+
+def code_of(name: str) -> str:
+    """The name of an exception's class as a code: its letters in lower case."""
+    return "".join(char for char in name.lower() if char.isascii() and char.isalpha())[:CODE_LENGTH]

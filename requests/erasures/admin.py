@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,10 +16,10 @@ from portal.admin import CaseAdmin, Verb, moment
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
-from requests.erasures import forms, verbs
+from requests.erasures import forms, steering, verbs
 from requests.erasures.models import Erasure
 from requests.erasures.preview import preview
-from requests.erasures.states import EXECUTION, NOT_CARRIED_OUT, STAFF
+from requests.erasures.states import NOT_CARRIED_OUT, STAFF
 from requests.erasures.subjects import matched_ids
 
 VERBS = (
@@ -56,6 +57,24 @@ VERBS = (
         "release", "Release the legal hold…", verbs.release_hold, explain="Must be approved anew."
     ),
     Verb(
+        "stop_execution",
+        "Stop the erasure…",
+        steering.stop,
+        explain="The worker stops as soon as it has stored what it is doing. Resume it to go on from there.",
+    ),
+    Verb(
+        "resume_execution",
+        "Resume the erasure…",
+        steering.resume,
+        explain="A worker goes on where the last one stopped.",
+    ),
+    Verb(
+        "try_again",
+        "Try again…",
+        steering.try_again,
+        explain="The workers have given this case up. Once what kept them is out of the way, let them go on.",
+    ),
+    Verb(
         "sweep_again", "Sweep again…", verbs.sweep_again, explain="After the residue was removed."
     ),
     Verb(
@@ -85,6 +104,26 @@ FAULTS = {
 }
 
 
+class WorkFilter(admin.SimpleListFilter):
+    """What has become of the worker's attempts at open cases."""
+
+    title = "work"
+    parameter_name = "work"
+    conditions: ClassVar[Any] = {
+        "failed": ("Given up", steering.FAILED),
+        "retried": ("Tried again by itself", steering.RETRIED),
+        "stopped": ("Stopped", steering.STOPPED),
+        "sent_back": ("Approval taken back", steering.SENT_BACK),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, label) for name, (label, _) in self.conditions.items()]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        chosen = self.conditions.get(self.value())
+        return queryset.filter(chosen[1]) if chosen else queryset
+
+
 @admin.register(Erasure)
 class ErasureAdmin(CaseAdmin[Erasure]):
     """Erasures, from the instruction to the certificate."""
@@ -92,7 +131,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
     verbs = VERBS
     case_template = "erasures/case.html"
-    list_filter: ClassVar[Any] = (StateFilter,)
+    list_filter: ClassVar[Any] = (StateFilter, WorkFilter)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return has_role(request.user, *STAFF)
@@ -102,6 +141,13 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             raise PermissionDenied
         return redirect("erasures:log")
 
+    @admin.display(description="State", ordering="state")
+    def state_name(self, case: Erasure) -> str:
+        if case.state not in steering.STARTED:
+            return case.state_name
+        kind = steering.kind_of(case, timezone.now())
+        return f"{case.state_name}, {kind}" if kind in ("stopped", "failed") else case.state_name
+
     def facts(self, request: HttpRequest, case: Erasure) -> list[tuple[str, Any]]:
         facts: list[tuple[str, Any]] = [("Instruction", _instruction(case))]
         if case.approved_at:
@@ -110,7 +156,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             facts.append(("Can be recalled until", moment(case.recall_until)))
         if case.root_generation:
             facts.append(("Root generation destroyed", case.root_generation))
-        if case.last_fault:
+        if case.last_fault and case.state not in steering.STARTED:
             facts.append(("Last fault", FAULTS.get(case.last_fault, case.last_fault)))
         return facts
 
@@ -120,19 +166,28 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         return super().gone(case)
 
     def case_context(self, request: HttpRequest, case: Erasure) -> dict[str, Any]:
+        standing = steering.standing(case, timezone.now())
         return {
             "subjects": case.subjects.order_by("row_number")[:50],
             "subject_count": case.subjects.count(),
-            "running": case.work_due or case.state in EXECUTION,
+            "standing": standing if standing.steps else None,
             "lines": self._preview(case),
             "is_forgotten": case.state in NOT_CARRIED_OUT,
         }
 
     def verb_template(self, verb: Verb) -> str:
-        return "erasures/approve.html" if verb.name == "approve" else super().verb_template(verb)
+        own = {"approve": "erasures/approve.html", "stop_execution": "erasures/stop.html"}
+        return own.get(verb.name) or super().verb_template(verb)
 
     def verb_context(self, request: HttpRequest, case: Erasure, verb: Verb) -> dict[str, Any]:
-        return {"lines": self._preview(case)} if verb.name == "approve" else {}
+        if verb.name == "approve":
+            return {"lines": self._preview(case)}
+        if verb.name == "stop_execution":
+            return {
+                "standing": steering.standing(case, timezone.now()),
+                "what_stays": steering.what_stays(case),
+            }
+        return {}
 
     def _preview(self, case: Erasure) -> list[Any]:
         if case.state not in ("matched", "on_hold", "approved"):
@@ -141,12 +196,19 @@ class ErasureAdmin(CaseAdmin[Erasure]):
 
     def _why_not(self, case: Erasure, verb: Verb, user: User) -> str:
         reason = super()._why_not(case, verb, user)
-        if not reason and verb.name == "approve":
+        if not reason:
             try:
-                verbs.check_can_approve(case, user, timezone.now())
+                self._check(case, verb, user)
             except Refused as refusal:
                 return refusal.sentence
         return reason
+
+    def _check(self, case: Erasure, verb: Verb, user: User) -> None:
+        """Ask what the verb itself will ask, beyond state and role."""
+        if verb.name == "approve":
+            verbs.check_can_approve(case, user, timezone.now())
+        elif verb.name in steering.CHECKS:
+            steering.CHECKS[verb.name](case)
 
 
 def _instruction(case: Erasure) -> str:

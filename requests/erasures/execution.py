@@ -29,6 +29,7 @@ from portal import ledger, vault
 from portal.cases.files import remove_content
 from portal.cases.verbs import record_verb
 from portal.errors import Refused
+from portal.ledger.codes import code_of
 from portal.models import User
 from portal.restore import journal_erasure, replay_pending
 from portal.work import (
@@ -76,21 +77,31 @@ def run(work: Erasure, clock: Clock) -> bool:
         while (step := STEPS.get(work.state)) is not None and work.work_due:
             step(work, clock)
         give_back(work, clock())
-    except (LeaseLost, StopRequested):
+    except LeaseLost:
+        return False
+    except StopRequested:
+        give_back(work, clock())
         return False
     except Refused as refusal:
         _park(work, refusal, clock())
         return False
     except Exception as fault:
         log.warning("erasure %s failed: %s", work.pk, type(fault).__name__, exc_info=True)
-        give_back(work, clock(), fault=type(fault).__name__)
+        _fail(work, type(fault).__name__, clock())
         return False
     return True
 
 
+def _fail(work: Erasure, fault: str, now: datetime) -> None:
+    """Try again after a pause; after the last attempt, let the start page and the case say so."""
+    if not give_back(work, now, fault=fault):
+        reason = code_of(fault)
+        record_verb(work, "execute", by=_system(), now=now, outcome="failed", reason=reason)
+
+
 def _park(work: Erasure, refusal: Refused, now: datetime) -> None:
     """Something forbids going on: stop trying, and let the start page and the case say so."""
-    with suppress(LeaseLost, StopRequested), fence(work, now) as locked:
+    with suppress(LeaseLost), fence(work, now, although_stopped=True) as locked:
         locked.work_due, locked.lease_until, locked.last_fault = False, None, refusal.code
         record_verb(
             locked, "execute", by=_system(), now=now, outcome="refused", reason=refusal.code
@@ -218,7 +229,7 @@ def _journal(work: Erasure, clock: Clock) -> None:
         journal_erasure(
             client_id=work.client_id, case_id=work.pk, refs=refs, owner_ids=ids, now=clock()
         )
-        with fence(work, clock()) as locked:
+        with fence(work, clock(), although_stopped=True) as locked:
             _advance(locked, subjects, Stage.JOURNALLED)
     with _moving(work, "journal", clock()):
         pass
@@ -264,7 +275,7 @@ def _shred(work: Erasure, clock: Clock) -> None:
         vault.shred(work.client_id, eraser.key_refs(work.client_id, ids))
         for row in eraser.files_of(work.client_id, ids):
             remove_content(row)
-        with fence(work, clock()) as locked:
+        with fence(work, clock(), although_stopped=True) as locked:
             _advance(locked, subjects, Stage.SHREDDED)
     with _moving(work, "shred", clock()):
         pass

@@ -12,6 +12,7 @@ from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, has_role
 from portal.startpage import Due, StaffPage, add_page, due_provider
 from requests.erasures.models import Erasure
+from requests.erasures.steering import FAILED, RETRIED, SENT_BACK, STOPPED
 
 add_page(
     StaffPage(
@@ -26,6 +27,12 @@ LINES = (
     ("no_match", "waiting", "Erasures that matched nobody"),
     ("residue_found", "fault", "Erasures stopped by residue"),
     ("on_hold", "waiting", "Erasures on legal hold"),
+)
+WORK = (
+    ("failed", FAILED, "fault", "Erasures failed and were given up"),
+    ("sent_back", SENT_BACK, "soon", "Erasures whose approval was taken back"),
+    ("retried", RETRIED, "waiting", "Erasures are tried again after a fault"),
+    ("stopped", STOPPED, "waiting", "Erasures are stopped"),
 )
 
 
@@ -45,8 +52,8 @@ def due(user: User, now: datetime) -> Iterator[Due]:
     for state, urgency, label in (awaits, *LINES):
         yield Due(urgency, label, open_cases.filter(state=state).count(), f"{url}?state={state}")
     yield Due("late", "Erasures past their date", open_cases.filter(due_at__lt=now).count(), url)
-    stuck = open_cases.exclude(last_fault="").exclude(state="residue_found")
-    yield Due("fault", "Erasures whose last attempt failed", stuck.count(), url)
+    for name, condition, urgency, label in WORK:
+        yield Due(urgency, label, open_cases.filter(condition).count(), f"{url}?work={name}")
 
 
 @related_provider

@@ -10,6 +10,17 @@ UNDECIDED = ("instructed", "matched", "no_match", "ambiguous")
 NOT_CARRIED_OUT = ("recalled", "rejected", "discarded", "closed_no_match")
 """The ends at which nobody was erased; nothing that the client gave is kept there."""
 
+EXECUTION = (
+    "claimed",
+    "journalled",
+    "shredded",
+    "nullified",
+    "recipients_notified",
+    "verified",
+    "sealed",
+)
+"""The states through which a worker carries an approved erasure; a kill in any of them is resumed."""
+
 ERASURE_TABLE = StateTable(
     "erasure",
     {
@@ -71,18 +82,10 @@ ERASURE_TABLE = StateTable(
         ),
         transition_of("seal", ["verified"], "sealed", WORKER),
         transition_of("certify", ["sealed"], "certified", WORKER),
+        transition_of("stop_execution", EXECUTION, None, OFFICER, "stop"),
+        transition_of("resume_execution", EXECUTION, None, OFFICER, "resume"),
+        transition_of("try_again", ["approved", *EXECUTION], None, OFFICER, "retry"),
     ],
     initial="instructed",
     final=["certified", *NOT_CARRIED_OUT],
 )
-
-EXECUTION = (
-    "claimed",
-    "journalled",
-    "shredded",
-    "nullified",
-    "recipients_notified",
-    "verified",
-    "sealed",
-)
-"""The states through which a worker carries an approved erasure; a kill in any of them is resumed."""

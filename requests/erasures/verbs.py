@@ -20,6 +20,7 @@ from portal.models import User
 from portal.retire import retire
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
 from portal.tasks import hint_task
+from portal.work import make_due
 from requests.erasures import approval, holds, subjects, tokens
 from requests.erasures.holds import holds_on as holds_on
 from requests.erasures.matching import is_erasable
@@ -160,8 +161,7 @@ def approve(erasure: Erasure, *, confirmation: str, read: str, by: User, now: da
         instructions.begin(locked.instruction, case=locked, by=by, now=now)
         locked.approved_at, locked.approved_by = now, by
         locked.recall_until = now + timedelta(hours=locked.client.recall_hours)
-        locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
-        locked.last_fault = ""
+        make_due(locked, now)
         ids = matched_ids(locked)
         locked.progress_done, locked.progress_total = 0, len(ids)
         if len(ids) <= AT_ONCE:
@@ -244,5 +244,5 @@ def sweep_again(erasure: Erasure, *, by: User, now: datetime) -> None:
     """After somebody has removed the residue: look again."""
     with case_transition(erasure, "sweep_again", by=by, now=now) as locked:
         locked.residue = []
-        locked.work_due, locked.next_attempt_at, locked.attempts = True, now, 0
+        make_due(locked, now)
         transaction.on_commit(hint)

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
+from django_htmx.http import HttpResponseClientRefresh
 
 from clients.access import visible_clients, within_reach
 from portal.admin import staff_user
@@ -18,6 +19,7 @@ from portal.staffpages import render_staff, staff_page
 from requests.erasures import certificate
 from requests.erasures.forms import LogErasureForm
 from requests.erasures.models import Erasure
+from requests.erasures.steering import standing
 from requests.erasures.verbs import log_erasure
 
 STAFF = (SECURITY_OFFICER, ACCOUNT_MANAGER)
@@ -70,10 +72,20 @@ def _reachable(request: HttpRequest, pk: UUID) -> Erasure:
     return get_object_or_404(within_reach(Erasure.objects.all(), request.user), pk=pk)
 
 
+def progress(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The moving part of the case's page. Where the rest has changed too, or the session ended, all loads anew."""
+    if not admin.site.has_permission(request):
+        return HttpResponseClientRefresh()
+    return _progress(request, pk)
+
+
 @staff_page(*READERS)
-def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The part of the case's page that a browser asks for anew while a worker is at it."""
-    return render(request, "erasures/progress.html", {"case": _reachable(request, pk)})
+def _progress(request: HttpRequest, pk: UUID) -> HttpResponse:
+    case = _reachable(request, pk)
+    found = standing(case, timezone.now())
+    if found.mark != request.GET.get("seen"):
+        return HttpResponseClientRefresh()
+    return render(request, "erasures/progress.html", {"case": case, "standing": found})
 
 
 @staff_page(*READERS)
