@@ -288,6 +288,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         case = self._reachable(request, object_id)
+        self._record_reading(case, staff_user(request))
         context = {
             **self.admin_site.each_context(request),
             "title": f"{capfirst(self.opts.verbose_name)} {case.reference}",
@@ -423,4 +424,15 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
     def _trail(self, case: AnyCase) -> "QuerySet[Any]":
         from portal.ledger.models import Leaf
 
-        return Leaf.objects.filter(object_id=case.pk).select_related("actor").order_by("id")
+        # Who has only looked is in the ledger, and would hide here what was done.
+        done = Leaf.objects.filter(object_id=case.pk).exclude(verb=f"{case.VERB_PREFIX}.read")
+        return done.select_related("actor").order_by("id")
+
+    def _record_reading(self, case: AnyCase, user: User) -> None:
+        """The page opens what was written and attached, in which people may be named; that leaves a leaf."""
+        opened = {
+            "notes": thread.written_by_people(case),
+            "files": sum(row.sealed is not None for row in files.of_case(case)),
+        }
+        if any(opened.values()):
+            verbs.record_verb(case, "read", by=user, now=timezone.now(), counts=opened)

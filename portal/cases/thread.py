@@ -46,3 +46,9 @@ def entries(case: Case) -> list[Entry]:
     """The thread of `case`, oldest first."""
     notes = CaseNote.objects.filter(client_id=case.client_id, case_id=case.pk).select_related("by")
     return [Entry(note, note.unseal_content().get("text")) for note in notes]
+
+
+def written_by_people(case: Case) -> int:
+    """How many entries can still be read that may name somebody; what the system sent names nobody."""
+    notes = CaseNote.objects.filter(client_id=case.client_id, case_id=case.pk, sealed__isnull=False)
+    return notes.exclude(by__is_system=True).count()

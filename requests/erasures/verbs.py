@@ -12,7 +12,7 @@ from clients.models import Client, Instruction
 from consumers.models import Consumer, LegalHold
 from consumers.profile import Profile
 from consumers.search import check_is_enough
-from portal import clocks
+from portal import clocks, ledger
 from portal.cases.verbs import record_verb
 from portal.cases.verbs import transition as case_transition
 from portal.errors import Refused
@@ -45,24 +45,49 @@ def log_erasure(
 
     Raises Refused where the instruction does not cover it, or nobody is described.
     """
+    try:
+        with transaction.atomic():
+            return _log(client, instruction, people, channel, received_at, by=by, now=now)
+    except Refused as refusal:
+        ledger.record(
+            verb=f"{Erasure.VERB_PREFIX}.log",
+            by=by,
+            client_id=client.pk,
+            object_kind=Erasure._meta.label_lower,
+            outcome="refused",
+            reason=refusal.code,
+            now=now,
+        )
+        raise
+
+
+def _log(
+    client: Client,
+    instruction: Instruction,
+    people: Sequence[Profile],
+    channel: str,
+    received_at: datetime,
+    *,
+    by: User,
+    now: datetime,
+) -> Erasure:
     if not people:
         raise Refused("Say whom to erase: give at least one person.", code="nobody")
     if len(people) == 1:
         check_is_enough(people[0])
-    with transaction.atomic():
-        erasure = open_erasure(
-            client=client,
-            instruction=instruction,
-            channel=channel,
-            received_at=received_at,
-            by=by,
-            now=now,
-        )
-        rows = [subjects.Described(number, given) for number, given in enumerate(people, start=1)]
-        subjects.store(erasure, subjects.match(erasure, rows))
-        enter_matched_state(erasure, now)
-        erasure.save()
-        record_verb(erasure, "log", by=by, now=now, counts={"people": len(people)})
+    erasure = open_erasure(
+        client=client,
+        instruction=instruction,
+        channel=channel,
+        received_at=received_at,
+        by=by,
+        now=now,
+    )
+    rows = [subjects.Described(number, given) for number, given in enumerate(people, start=1)]
+    subjects.store(erasure, subjects.match(erasure, rows))
+    enter_matched_state(erasure, now)
+    erasure.save()
+    record_verb(erasure, "log", by=by, now=now, counts={"people": len(people)})
     return erasure
 
 
