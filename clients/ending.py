@@ -88,7 +88,7 @@ def end_processing(client: Client, *, confirmation: str, by: User, now: datetime
     client.ended_at = now
 
 
-@outbox.handler(DESTROY_MESSAGE)
+@outbox.handler(DESTROY_MESSAGE, says="Destroy the keys of a client", about="clients.client")
 def destroy_keys(client_id: UUID, now: datetime) -> None:
     """Destroy the keys of a client whose processing has ended. Idempotent."""
     if Client.objects.filter(pk=client_id, ended_at__isnull=False).exists():

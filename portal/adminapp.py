@@ -12,4 +12,4 @@ class PortalAdminConfig(AdminConfig):
         super().ready()
         # The kernel's own admin classes are not in a module that autodiscovery finds, because
         # `portal.admin` holds the base classes that every app imports.
-        from portal import staffadmin  # noqa: F401
+        from portal import outboxadmin, staffadmin  # noqa: F401

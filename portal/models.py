@@ -57,7 +57,12 @@ class OutboxMessage(LeasedWork):
                 fields=["next_attempt_at", "id"],
                 condition=models.Q(work_due=True),
                 name="outbox_due",
-            )
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(work_due=False, sent_at__isnull=True),
+                name="outbox_failed",
+            ),
         ]
 
     def __str__(self) -> str:

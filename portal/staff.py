@@ -72,13 +72,15 @@ def _record(verb: str, user: User, counts: dict[str, int], *, by: User, now: dat
     ledger.record(verb=verb, by=by, object_kind=KIND, object_id=user.pk, counts=counts, now=now)
 
 
-@outbox.handler(ROLES_MESSAGE)
+@outbox.handler(ROLES_MESSAGE, says="Tell the officers of a change of roles", about="portal.user")
 def tell_roles(user_id: UUID, now: datetime) -> None:
     """Tell the officers and the person that somebody is one of them now, or is no longer."""
     _tell(user_id, "roles", "Security Officers have changed")
 
 
-@outbox.handler(PASSWORD_MESSAGE)
+@outbox.handler(
+    PASSWORD_MESSAGE, says="Tell the officers that a password was set", about="portal.user"
+)
 def tell_password(user_id: UUID, now: datetime) -> None:
     """Tell the officers and the person that an Administrator has set the person's password."""
     _tell(user_id, "password", "A password was set by an Administrator")

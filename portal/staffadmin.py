@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from portal import ledger
 from portal.admin import PortalAdmin, page_of, staff_user
 from portal.ledger.models import Checkpoint, Leaf
-from portal.models import OutboxMessage, User
+from portal.models import User
 from portal.roles import ADMINISTRATOR, ALL_ROLES, AUDITOR, SECURITY_OFFICER
 from portal.staff import record_password, record_staff
 
@@ -179,17 +179,3 @@ class CheckpointAdmin(PortalAdmin[Checkpoint]):
             )
         for finding in report.findings:
             messages.error(request, finding.sentence)
-
-
-@admin.register(OutboxMessage)
-class OutboxAdmin(PortalAdmin[OutboxMessage]):
-    """What waits to leave the portal, and what could not."""
-
-    viewers = (SECURITY_OFFICER, ADMINISTRATOR, AUDITOR)
-    client_path = ""
-    list_display = ("created_at", "kind", "sent_at", "attempts", "last_fault", "work_due")
-    list_filter = ("work_due",)
-    ordering = ("-created_at",)
-
-    def has_change_permission(self, request: HttpRequest, obj: OutboxMessage | None = None) -> bool:
-        return False

@@ -23,13 +23,19 @@ class NobodyToInform(Exception):
     """No contact of the client has an e-mail address; the start page shows the message as stuck."""
 
 
-@outbox.handler(SUSPENDED_MESSAGE)
+@outbox.handler(
+    SUSPENDED_MESSAGE,
+    says="Tell the client that an instruction is suspended",
+    about="clients.instruction",
+)
 def tell_suspended(instruction_id: UUID, now: datetime) -> None:
     """Inform the client that an instruction is suspended, and why it can be: it seems unlawful."""
     _send(instruction_id, "suspended", now)
 
 
-@outbox.handler(CONFIRMED_MESSAGE)
+@outbox.handler(
+    CONFIRMED_MESSAGE, says="Confirm an instruction to the client", about="clients.instruction"
+)
 def tell_confirmed(instruction_id: UUID, now: datetime) -> None:
     """Confirm to the client that an instruction was carried out."""
     _send(instruction_id, "confirmed", now)

@@ -29,9 +29,9 @@ VERBS = (
     ),
     Verb(
         "resume",
-        "Resume…",
+        "Resume, or try again…",
         verbs.resume_import,
-        explain="The import goes on after the last row that it has read.",
+        explain="An import that was stopped, or that failed, goes on after the last row that it has read.",
     ),
     Verb(
         "release",

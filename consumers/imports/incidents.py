@@ -120,7 +120,11 @@ class NobodyToInform(Exception):
     """No Security Officer has an e-mail address; the start page shows the message as stuck."""
 
 
-@outbox.handler(MESSAGE)
+@outbox.handler(
+    MESSAGE,
+    says="Tell the Security Officers of sensitive data",
+    about="consumers.sensitiveincident",
+)
 def tell_security_officers(incident_id: UUID, now: datetime) -> None:
     """Tell the Security Officers of an incident, by references only."""
     incident = SensitiveIncident.objects.select_related("client").get(pk=incident_id)

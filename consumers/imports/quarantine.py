@@ -93,7 +93,9 @@ def _count(job: ImportJob, released: Counter[str]) -> None:
         setattr(job, outcome, getattr(job, outcome) + number)
 
 
-@outbox.handler(RELEASED_MESSAGE)
+@outbox.handler(
+    RELEASED_MESSAGE, says="Shred the keys of released rows", about="consumers.importjob"
+)
 def shred_released(job_id: UUID, now: datetime) -> None:
     """Shred the keys of the rows that were released. Repeating it changes nothing."""
     job = ImportJob.objects.get(pk=job_id)

@@ -193,7 +193,7 @@ def today(now: datetime) -> date:
     return now.astimezone(ZoneInfo(settings.COMPANY_TIME_ZONE)).date()
 
 
-@outbox.handler(DISCARD_MESSAGE)
+@outbox.handler(DISCARD_MESSAGE, says="Remove the file of an import", about="consumers.importjob")
 def discard(job_id: Any, now: datetime) -> None:
     """Remove the file of an import that has ended, and shred its key."""
     source.remove(ImportJob.objects.get(pk=job_id, closed_at__isnull=False))

@@ -30,7 +30,7 @@ class StoredMessage(DjangoMessage):
         return stored
 
 
-@outbox.handler(SEND_MESSAGE)
+@outbox.handler(SEND_MESSAGE, says="Send a letter", about="correspondence.letter")
 def send_letter(letter_id: UUID, now: datetime) -> None:
     """Send a queued letter. One that was sent, erased with its person or refused for good is left alone."""
     letter = Letter.objects.get(pk=letter_id)

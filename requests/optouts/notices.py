@@ -26,7 +26,7 @@ class NobodyToInform(Exception):
     """Nobody who should be told has an e-mail address; the start page shows the message as stuck."""
 
 
-@outbox.handler(LOGGED_MESSAGE)
+@outbox.handler(LOGGED_MESSAGE, says="Tell the client of an opt-out", about="requests.optout")
 def tell_client(opt_out_id: UUID, now: datetime) -> None:
     """Tell the client that an opt-out of its consumers' was honoured ("Who decides", domain.md)."""
     case = OptOut.objects.select_related("client", "brand").get(pk=opt_out_id)
@@ -47,7 +47,7 @@ def tell_client(opt_out_id: UUID, now: datetime) -> None:
     )
 
 
-@outbox.handler(DUE_MESSAGE)
+@outbox.handler(DUE_MESSAGE, says="Warn staff that an opt-out is due", about="requests.optout")
 def warn_staff(opt_out_id: UUID, now: datetime) -> None:
     """Warn the assignee and the Security Officers of a deadline, unless it was answered meanwhile."""
     case = OptOut.objects.select_related("client", "brand", "assignee").get(pk=opt_out_id)

@@ -385,13 +385,14 @@ def test_the_quarantine_is_tried_again_once_the_customer_is_known(
     assert "The customer is not known yet" not in page
 
 
-def test_a_failed_import_says_why_and_can_be_resumed(browser: Browser, shop: Client) -> None:
+def test_a_failed_import_says_why_and_can_be_tried_again(browser: Browser, shop: Client) -> None:
     job = started(browser, shop)
     source.path_of(job).unlink()
     runner.run_job(job, timezone.now)
     page = text_of(browser.get(page_of("job", job)))
     assert "The sealed file is missing" in page
     assert page_of("act", job, "resume") in page
+    assert ">Try again</button>" in page
 
 
 def test_reasons_are_sentences_and_an_unknown_one_is_its_own_words() -> None:
