@@ -46,27 +46,49 @@ def text(value: str) -> str | None:
     Raises `text.too_long` above 500 characters.
     """
     value = value.strip()
+    if value.startswith('="'):
+        value = as_text(value)
     if not (value.isascii() and value.isprintable() and "  " not in value):
-        value = _clean(value)
+        value = clean(value)
     if len(value) > TEXT_LIMIT:
         raise Unusable("text.too_long")
     return value or None
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
+    """Text on one line: NFC, blanks collapsed, control and invisible characters gone."""
     value = _CONTROL.sub(" ", _INVISIBLE.sub("", value))
     return unicodedata.normalize("NFC", " ".join(value.split()))
 
 
+def as_text(value: str) -> str:
+    """What stands in a cell such as `="00123"`, by which a spreadsheet is told to keep a number as it is."""
+    while len(value) > 2 and value.startswith('="') and value.endswith('"'):
+        value = value[2:-1].strip()
+    return value
+
+
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{2,3}", re.ASCII)
+_NOBODY = frozenset([
+    "(null)", "n/a", "nan", "nil", "none", "null", "undefined", "unknown", "-", "\\n",
+    "#n/a", "#ref!", "#value!", "#name?", "#null!", "#num!", "#div/0!",
+])  # fmt: skip
+
+
 def identifier(value: str) -> str | None:
     """The client's own number for a person, as written: case and leading zeros mean something to a
-    client.
+    client. What a program writes where it has none ("NULL", "#N/A") is nothing, or all who have none would be
+    one person; for the same reason a number that a spreadsheet has rounded ("1.23457E+11") is no use.
 
-    Raises `identifier.too_long` above 200 characters.
+    Raises `identifier.rounded`, and `identifier.too_long` above 200 characters.
     """
     cleaned = text(value)
-    if cleaned is not None and len(cleaned) > IDENTIFIER_LIMIT:
+    if cleaned is None or cleaned.lower() in _NOBODY:
+        return None
+    if len(cleaned) > IDENTIFIER_LIMIT:
         raise Unusable("identifier.too_long")
+    if _ROUNDED.fullmatch(cleaned):
+        raise Unusable("identifier.rounded")
     return cleaned
 
 
@@ -129,6 +151,7 @@ def telephone(value: str, region: str = "US") -> str | None:
     An extension is dropped, because E.164 has none. Raises `telephone.syntax` and
     `telephone.invalid`.
     """
+    value = as_text(value.strip()) if '="' in value else value
     digits = value.translate(_PHONE_MARKS)
     if not digits or digits.isspace():
         return None

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -17,6 +16,8 @@ from consumers.sensitive import Finding
 from portal import vault
 
 SIZE: Final = 5_000
+BYTES: Final = 4 * 1024 * 1024
+"""A batch of long rows ends here, so that it neither fills the memory nor outlasts the worker's lease."""
 
 ACCEPTED, UPDATED, UNCHANGED = "accepted", "updated", "unchanged"
 SUPPRESSED, QUARANTINED, REFUSED = "suppressed", "quarantined", "refused"
@@ -67,19 +68,21 @@ class Loader(Protocol[Prepared]):
 
 
 def batches(rows: Iterable[Row], size: int = SIZE) -> Iterator[list[Row]]:
-    """The rows in lists of `size`. Where a line stops the file, what came before it is still a batch."""
-    source = iter(rows)
-    while True:
-        batch: list[Row] = []
-        stopped: FileRefused | None = None
-        try:
-            for row in islice(source, size):
-                batch.append(row)  # noqa: PERF402  (what was read before a fault is kept)
-        except FileRefused as fault:
-            stopped = fault
-        if batch:
-            yield batch
-        if stopped is not None:
-            raise stopped
-        if len(batch) < size:
-            return
+    """The rows in lists of `size`, or of a little more than `BYTES` where they are long.
+
+    Where a line stops the file, what came before it is still a batch.
+    """
+    batch: list[Row] = []
+    stopped: FileRefused | None = None
+    try:
+        for row in rows:
+            batch.append(row)
+            if len(batch) == size or row.end - batch[0].end >= BYTES:
+                yield batch
+                batch = []
+    except FileRefused as fault:
+        stopped = fault
+    if batch:
+        yield batch
+    if stopped is not None:
+        raise stopped

@@ -144,8 +144,8 @@ def attribute_name(attribute: str) -> str:
 def choices(kind: str, header: str, chosen: str = "") -> list[tuple[str, str]]:
     """What a column can mean. A consumer's column may be kept under its own name, as a demographic."""
     offered = list(mappings.attributes(kind))
-    if kind == mappings.CONSUMERS:
-        offered.append(mappings.DEMOGRAPHIC + sensitive.words(header).replace(" ", "_"))
+    if kind == mappings.CONSUMERS and (name := sensitive.words(header).replace(" ", "_")):
+        offered.append(mappings.DEMOGRAPHIC + name)
     if chosen and chosen not in offered:
         offered.append(chosen)
     return [LEFT_OUT, *((attribute, attribute_name(attribute)) for attribute in offered)]

@@ -43,11 +43,11 @@ _WHOLE: Final[Mapping[str, str]] = {
     "sensitive.ssn": "Holds what looks like a social security number",
     "row.too_few_cells": "Has fewer cells than the header",
     "row.too_many_cells": "Has more cells than the header",
+    "row.open_quote": "Goes over several lines and does not fit; perhaps a quotation mark before is not closed",
     "row.syntax": "Cannot be read as a row",
     "row.unknown_name": "Has a name that the first rows do not have",
     "row.nested": "Holds a list where a value is expected",
-    "row.encoding": "Holds bytes that are not in the file's encoding",
-    "row.cell_too_long": "Has a cell that is too long",
+    "row.encoding": "Holds bytes that are not UTF-8",
 }
 KIND_NAMES: Final[Mapping[str, str]] = {
     "card": "Payment card",
@@ -73,6 +73,7 @@ _PARTS: Final[Mapping[str, str]] = {
     "invalid": "is no number in use",
     "one_line": "cannot be taken apart",
     "missing": "is missing",
+    "rounded": "was rounded by a spreadsheet",
 }
 _FORMULA: Final = ("=", "+", "-", "@")
 

@@ -5,6 +5,8 @@ Invariants:
   ledger's leaf are there together or not at all. Who was killed leaves the last batch that was committed, and
   the next worker reads on from there.
 - The client's instruction is checked in every batch, so that one that was suspended stops the import (R1).
+- No file keeps the workers busy for ever: rows at which every worker is lost fail the import, and so does a
+  file of which hardly a row can be used.
 - Only codes and counts are logged or stored of what went wrong; never a value.
 """
 
@@ -12,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -39,6 +41,7 @@ from portal.work import LeaseLost, StopRequested, check_attempts, claim, fence, 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 Watch = Callable[[ImportJob], None]
+LOOK_AT: Final = 100_000
 
 
 def run_due(clock: Clock) -> int:
@@ -154,6 +157,7 @@ class _Run:
             incidents.report(locked, seen, self.system, now)
             self._move_on(locked, rows, tally, now)
         self.job = follow(self.job, locked)
+        _check_worth(self.job, len(rows))
 
     def _check_covered(self, job: ImportJob, now: datetime) -> None:
         if job.instruction is None:
@@ -180,6 +184,18 @@ class _Run:
             counts=dict(tally.outcomes),
             now=now,
         )
+
+
+def _check_worth(job: ImportJob, last: int) -> None:
+    """Stop a file of which hardly a row can be used, before it has filled the database with reports.
+
+    It is looked at when 100,000 rows were read, a million, and so on; so one that is meant to be so can be
+    resumed and goes on tenfold.
+    """
+    before = job.rows_read - last
+    passed = any(before < LOOK_AT * 10**power <= job.rows_read for power in range(9))
+    if passed and job.refused * 20 > job.rows_read * 19:
+        raise Refused("Hardly a row of this file can be used.", code="hardly_usable")
 
 
 def loader_for(job: ImportJob, mapping: Mapping, file: FileFormat, today: date) -> Loader[Any]:

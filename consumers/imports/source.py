@@ -83,7 +83,7 @@ def inspect(stream: BinaryIO, encoding: str = "utf-8") -> FileFormat:
     found = readers.inspect(stream, encoding=encoding)
     for header in found.headers:
         digits = sum(char.isdigit() for char in header)
-        if "@" in header or digits >= 7 or len(header) > 80 or sensitive.scan(header):
+        if "@" in header or digits >= 7 or sensitive.scan(header):
             raise readers.refuse(
                 "no_header",
                 "The first line looks like data. Begin the file with the names of its columns.",

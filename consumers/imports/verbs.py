@@ -206,10 +206,19 @@ def inform_client(incident: SensitiveIncident, *, by: User, now: datetime) -> No
 
 
 FAULTS: Final = {
-    "encoding": "The file is not in the encoding that was chosen. Cancel, and upload it saved as UTF-8.",
-    "nul": "The file holds NUL bytes: it is no text file. Cancel, and upload it as CSV in UTF-8.",
-    "cell_too_long": "A cell or a line is too long; perhaps a quotation mark is not closed.",
+    "encoding": "Past these rows the file is not in the encoding that was chosen. Cancel, and upload it saved "
+    "as UTF-8.",
+    "nul": "Past these rows the file holds NUL bytes, which no text does. Cancel, and upload it as CSV in UTF-8.",
+    "cell_too_long": "Past these rows a cell or a line is too long; perhaps a quotation mark is not closed. Cancel, "
+    "mend that row, and upload the file again; the rows that are in are not brought in twice.",
     "file_missing": "The sealed file is missing. Cancel, and upload it again.",
+    "file_removed": "The file of this import was removed. Cancel, and upload it again.",
+    "SealBroken": "What was sealed does not open. Resume; if that does not help, cancel and upload the file "
+    "again.",
+    "WorkersDied": "Every worker that came to the next rows was lost. Have the memory of the machine looked at, "
+    "then resume; or cancel, and upload the file in parts.",
+    "hardly_usable": "More than 19 of 20 rows so far were refused. See why below; then cancel, mend the file or "
+    "what its columns mean, and upload it again. Resume if it is meant to be so.",
     "changed": "The file is shorter than it was. Cancel, and upload it again.",
     "no_longer_effective": "The client's instruction is over. Log a new one, then start a new import.",
     "not_in_effect": "The client's instruction is not in effect any more. Resume once it is again.",
@@ -221,5 +230,6 @@ def fault(job: ImportJob) -> str:
     if not job.last_fault:
         return ""
     return FAULTS.get(
-        job.last_fault.partition(":")[0], f"Something went wrong ({job.last_fault}). Resume it."
+        job.last_fault.partition(":")[0],
+        f"Something went wrong ({job.last_fault}). Resume it; if it fails again, tell the administrator.",
     )

@@ -310,3 +310,42 @@ def test_normalising_twice_changes_nothing(
         once = function(value)
     if once is not None:
         assert function(once) == once
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ('="00123"', "00123"),
+        ('=" 00123 "', "00123"),
+        ('="="00123""', "00123"),
+        ('="', '="'),
+        ("=1+1", "=1+1"),
+        ("1E5", "1E5"),
+        ("12E+5", "12E+5"),
+        ("NULL", None),
+        ("#N/A", None),
+        ("\\N", None),
+        ("-", None),
+        ("Unknown", None),
+        ("NA", "NA"),
+        ("0", "0"),
+    ],
+)
+def test_an_identifier_is_what_the_client_wrote_and_not_what_its_program_put_around_it(
+    written: str, normal: str | None
+) -> None:
+    assert normalise.identifier(written) == normal
+
+
+@pytest.mark.parametrize(
+    "rounded", ["1.23457E+11", "1,23457e+11", "2E+10", "1.2345678901234568e+22"]
+)
+def test_an_identifier_that_was_rounded_stands_for_many_and_is_refused(rounded: str) -> None:
+    assert code_of(normalise.identifier, rounded) == "identifier.rounded"
+    assert code_of(normalise.identifier, f'="{rounded}"') == "identifier.rounded"
+
+
+def test_what_a_spreadsheet_keeps_as_text_is_read_in_every_kind_of_cell() -> None:
+    assert normalise.postcode('="02134"') == "02134"
+    assert normalise.telephone('="(202) 555-0123"') == "+12025550123"
+    assert normalise.text('="Alice"') == "Alice"

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mapping import CONSUMERS, ERASURES, PURCHASES, WEB_EVENTS, Mapping, suggest
+from consumers.mapping import (
+    CONSUMERS,
+    ERASURES,
+    PURCHASES,
+    WEB_EVENTS,
+    Mapping,
+    attributes,
+    check,
+    suggest,
+)
 from consumers.prepare import PreparedFact, PreparedRow, preparer, split_name
-from consumers.profile import Profile
+from consumers.profile import Profile, pack, unpack
 from consumers.readers import Row, inspect, read
 from tests.consumers.people import FILES, find
 from tests.consumers.people import PURCHASES as PURCHASE_FILES
@@ -270,3 +279,31 @@ def test_the_published_purchases_are_prepared_whole() -> None:
         ready = preparer(suggest(file.headers), file.headers, today=TODAY)
         counts = Counter((fact.refused, fact.warnings) for fact in map(ready, read(stream, file)))
     assert counts == {("", ()): 69_659}
+
+
+ODD = st.one_of(
+    st.text(max_size=40),
+    st.text(st.sampled_from("0123456789-/.,:+eE TZ()ext#=\"'@"), max_size=30),
+    st.sampled_from(
+        ["4111 1111 1111 1111", "123-45-6789", '="1"', "1.2E+05", "\x00", "x" * 70_000]
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", [CONSUMERS, PURCHASES, WEB_EVENTS, ERASURES])
+@given(st.data(), st.sampled_from(["US", "AU", "GB", "CA", "FR"]))
+def test_no_text_in_any_cell_makes_a_row_stumble(
+    kind: str, data: st.DataObject, country: str
+) -> None:
+    """Whole names and addresses exclude their parts, so either are drawn."""
+    whole = data.draw(st.booleans())
+    left_out = {"given_name", "surname", "street"} if whole else {"full_name", "full_address"}
+    names = [name for name in attributes(kind) if name not in left_out]
+    chosen = Mapping(kind, {name: name for name in names}, country=country)
+    check(chosen, names)
+    row = preparer(chosen, names, today=TODAY)
+    cells = [data.draw(st.one_of(st.just(""), ODD)) for _ in names]
+    found = row(Row(1, cells, "", 0))
+    assert found.refused or found.identifiers or isinstance(found, PreparedRow)
+    if isinstance(found, PreparedRow) and not found.refused:
+        assert unpack(pack(found.profile)) == found.profile

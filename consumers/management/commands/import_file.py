@@ -54,7 +54,9 @@ class Command(BaseCommand):
         console.print(_outcomes(job))
         if job.state != "finished":
             sentence = verbs.fault(job) or f"The import is {job.state_name.lower()}."
-            raise CommandError(f"{job.reference}: {sentence} Go on with --resume {job.reference}.")
+            can_go_on = job.state == "stopped" or "resume" in sentence.lower()
+            how = f" Go on with --resume {job.reference}." if can_go_on else ""
+            raise CommandError(f"{job.reference}: {sentence}{how}")
 
     def _job(self, options: dict[str, Any]) -> ImportJob:
         by = _user(options["username"])
