@@ -165,7 +165,7 @@ def _url_of(drop: MailDrop) -> str:
 
 def _why_not(drop: MailDrop, verb: Verb, user: User) -> str:
     try:
-        drops.check_can_drop(drop, verb.name, user)
+        drops.check_can_drop(drop, verb.name, user, timezone.now())
     except Refused as refusal:
         return refusal.sentence
     return ""

@@ -3,6 +3,7 @@
 Invariants:
 - Until `lock_at` the list can change; a list that was locked stays locked as of then, wherever the mailing
   is moved to, so that nobody who was promised to be left out is turned into somebody who was too late.
+- From `lock_at` on a list is locked for every verb, whether or not the schedule has written that down yet.
 - Whatever classifies drops hears of each change by `drop_changed`, within the transaction of the change.
 """
 
@@ -78,11 +79,13 @@ def move_drop(
             raise Refused(
                 "The list is locked already; only the mail date can change.", code="locked"
             )
-        was_open = locked.lock_at > now
+        is_open = locked.state == MailDrop.State.PLANNED
+        if not is_open:
+            _check_last_call(locked, kill_file_deadline, now)
         locked.mail_date, locked.lead_days = mail_date, lead_days
         locked.kill_file_deadline = kill_file_deadline
         _check_dates(locked, now)
-        if was_open and lock_of(locked) <= now:
+        if is_open and lock_of(locked) <= now:
             raise Refused(
                 "With this date the list would have been locked already, and people who were promised "
                 f"to be left out would get it. Choose a date at least {lead_days + 1} days ahead.",
@@ -159,9 +162,15 @@ def lock_due(now: datetime) -> int:
     return len(drops)
 
 
-def check_can_drop(drop: MailDrop, verb: str, by: User) -> None:
-    """Raise Refused unless state, role and reach permit `verb`."""
-    permitted = DROP_TABLE.check(verb, drop.state)
+def state_of(drop: MailDrop, now: datetime) -> str:
+    """The state that the drop is in by the clock."""
+    is_locked = drop.state == MailDrop.State.PLANNED and drop.lock_at <= now
+    return str(MailDrop.State.LOCKED if is_locked else drop.state)
+
+
+def check_can_drop(drop: MailDrop, verb: str, by: User, now: datetime) -> None:
+    """Raise Refused unless state, clock, role and reach permit `verb`."""
+    permitted = DROP_TABLE.check(verb, drop.state if verb == "lock" else state_of(drop, now))
     check_role(by, *permitted.roles)
     check_reach(by, drop.client_id)
 
@@ -179,6 +188,8 @@ def _transition(drop: MailDrop, verb: str, *, by: User, now: datetime) -> Iterat
             .select_related("client")
             .get(pk=drop.pk)
         )
+        if verb != "lock":
+            _lock_by_clock(locked, now=now)
         target = DROP_TABLE.check(verb, locked.state).target
         yield locked
         locked.state = target or locked.state
@@ -186,6 +197,16 @@ def _transition(drop: MailDrop, verb: str, *, by: User, now: datetime) -> Iterat
         _tell(locked, by=by, now=now)
     for name in ("state", "mail_date", "lead_days", "lock_at", "kill_file_deadline"):
         setattr(drop, name, getattr(locked, name))
+
+
+def _lock_by_clock(locked: MailDrop, *, now: datetime) -> None:
+    """Write down that the lock date of a planned drop has come, as the schedule would have."""
+    if state_of(locked, now) != locked.state:
+        system = User.objects.system()
+        locked.state = MailDrop.State.LOCKED
+        save_signed(locked, by=system, now=now)
+        _leaf(locked, "lock", by=system, now=now)
+        _tell(locked, by=system, now=now)
 
 
 @contextmanager
@@ -221,6 +242,26 @@ def _tell(drop: MailDrop, *, by: User, now: datetime) -> None:
 
 def _today(client: Client, now: datetime) -> date:
     return now.astimezone(ZoneInfo(client.time_zone)).date()
+
+
+def _check_last_call(locked: MailDrop, new: datetime | None, now: datetime) -> None:
+    """Once the list is locked, its last call may be put off while it is still to come, and no more.
+
+    Whoever opted out before it was promised to be left out; whoever did after it was too late.
+    """
+    old = locked.kill_file_deadline
+    if new == old:
+        return
+    if old is not None and old <= now:
+        raise Refused(
+            "The printer's deadline has passed; names were taken out until then.",
+            code="kill_passed",
+        )
+    if new is None or new <= now:
+        raise Refused(
+            "The list is locked, so the printer's deadline for taking names out must be still to come.",
+            code="kill_not_ahead",
+        )
 
 
 def _check_dates(drop: MailDrop, now: datetime) -> None:

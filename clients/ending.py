@@ -8,6 +8,7 @@ Invariants:
 """
 
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from django.apps import apps
@@ -41,7 +42,7 @@ def check_can_end(client: Client, now: datetime) -> Instruction:
             "There is no approved instruction of this client to end all processing.",
             code="no_instruction",
         )
-    open_cases = open_case_references(client, apart_from=instruction)
+    open_cases = open_case_references(client, apart_from=instruction, now=now)
     if open_cases:
         raise Refused(
             f"Close what is still open first: {', '.join(open_cases)}.", code="open_cases"
@@ -95,15 +96,18 @@ def destroy_keys(client_id: UUID, now: datetime) -> None:
         vault.destroy_client(client_id)
 
 
-def open_case_references(client: Client, *, apart_from: Case, limit: int = 5) -> list[str]:
+def open_case_references(
+    client: Client, *, apart_from: Case, now: datetime, limit: int = 5
+) -> list[str]:
     """References of open cases of the client, of every kind, up to `limit`."""
     found: list[str] = []
     for model in apps.get_models():
         if issubclass(model, Case):
             # A case's client is declared by its own class.
             mine = {"client_id": client.pk, "closed_at__isnull": True}
-            rows = model._default_manager.filter(**mine)
-            found += rows.exclude(pk=apart_from.pk).values_list("reference", flat=True)[:limit]
+            rows = model._default_manager.filter(**mine).exclude(pk=apart_from.pk)
+            still_open = (row.reference for row in rows.iterator() if not row.is_over(now))
+            found += islice(still_open, limit)
     return found[:limit]
 
 

@@ -77,7 +77,7 @@ def update_client(client: Client, *, values: Mapping[str, Any], by: User, now: d
         locked = lock_client(client)
         leaf.counts["fields"] = len(values)
         _change(locked, values)
-        _check_drops_still_fit(locked)
+        _check_drops_still_fit(locked, now)
         save_signed(locked, by=by, now=now)
     return locked
 
@@ -151,8 +151,8 @@ def _change(client: Client, values: Mapping[str, Any]) -> None:
     check_valid(client)
 
 
-def _check_drops_still_fit(client: Client) -> None:
-    for drop in client.mail_drops.filter(state="planned"):
+def _check_drops_still_fit(client: Client, now: datetime) -> None:
+    for drop in client.mail_drops.filter(state="planned", lock_at__gt=now):
         drop.client = client
         check_valid(drop)
 

@@ -394,7 +394,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
 
     def _why_not(self, case: AnyCase, verb: Verb, user: User) -> str:
         try:
-            verbs.check_can(case, verb.name, user)
+            verbs.check_can(case, verb.name, user, timezone.now())
         except Refused as refusal:
             return refusal.sentence
         return ""

@@ -13,6 +13,7 @@ from clients.controllers import DATA_CATEGORIES, Client, ClientContact, Purpose
 from clients.instructions.states import INSTRUCTION_TABLE
 from portal.cases.models import Case
 from portal.cases.states import StateTable
+from portal.errors import Refused
 from portal.models import User
 from portal.personal import Category, Fate, personal, plain
 from portal.sealed import SealedRow
@@ -145,6 +146,16 @@ class Instruction(SealedRow, Case):
         from clients.access import check_reach
 
         check_reach(user, self.client_id)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time for which it was given is over; what is being executed is finished all the same."""
+        if self.state not in self.TABLE.transitions["expire"].sources:
+            return False
+        return self.effective_until is not None and self.effective_until <= now
+
+    def check_clock(self, verb: str, now: datetime) -> None:
+        if self.is_over(now):
+            raise Refused("The time for which it was given is over.", code="no_longer_effective")
 
     def in_effect(self, now: datetime) -> bool:
         """Whether the instruction covers an act at `now`."""

@@ -155,7 +155,7 @@ def check_can_log(row: Instruction, *, has_evidence: bool, now: datetime) -> Non
     """Raise Refused where an instruction as given cannot be: its times, scope, people or evidence."""
     _check_times(row, now)
     _check_own_scope(row)
-    _check_relations(row)
+    _check_relations(row, now)
     if not row.is_oral and not has_evidence:
         raise Refused(
             "Attach the letter, e-mail or form in which the client said so, or log it as oral.",
@@ -209,8 +209,7 @@ def check_can_approve(instruction: Instruction, by: User, now: datetime) -> None
         raise Refused(
             "You logged this instruction; another Security Officer approves it.", code="four_eyes"
         )
-    if instruction.effective_until is not None and instruction.effective_until <= now:
-        raise Refused("The time for which it was given is over.", code="no_longer_effective")
+    instruction.check_clock("approve", now)
 
 
 def approve(instruction: Instruction, *, by: User, now: datetime) -> None:
@@ -312,7 +311,7 @@ def _await_confirmation(row: Instruction, *, by: User, now: datetime) -> None:
 
 def _supersede(old_id: UUID, *, by: User, now: datetime) -> None:
     old = Instruction.objects.select_for_update(of=("self",)).get(pk=old_id)
-    if old.TABLE.permits("supersede", old.state):
+    if old.TABLE.permits("supersede", old.state) and not old.is_over(now):
         with transition(old, "supersede", by=by, now=now):
             pass
 
@@ -357,7 +356,7 @@ def _check_own_scope(row: Instruction) -> None:
         )
 
 
-def _check_relations(row: Instruction) -> None:
+def _check_relations(row: Instruction, now: datetime) -> None:
     if row.client.ended_at is not None:
         raise Refused("All processing for this client has ended.", code="client_ended")
     if row.instructed_by is not None and row.instructed_by.client_id != row.client_id:
@@ -369,5 +368,5 @@ def _check_relations(row: Instruction) -> None:
         raise Refused("It cannot supersede another client's instruction.", code="other_client")
     if old.kind != row.kind:
         raise Refused("It can supersede only an instruction of its own kind.", code="other_kind")
-    if not old.is_open:
+    if not old.is_open or old.is_over(now):
         raise Refused("The instruction that it would supersede is closed.", code="closed")

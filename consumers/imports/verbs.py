@@ -171,10 +171,11 @@ def cancel_import(job: ImportJob, *, by: User, now: datetime) -> None:
 def release_quarantine(job: ImportJob, *, by: User, now: datetime) -> int:
     """Load the quarantined purchases and web events whose customer is known by now; returns how many.
 
-    The others stay. Raises Refused where none can be released.
+    The others stay. Raises Refused where none can be released, or no instruction covers it any more (R1).
     """
     counts: dict[str, int] = {}
     with transition(job, "release", by=by, now=now, counts=counts) as locked:
+        covering = _covering(locked, by, now)
         released = quarantine.release(locked, now)
         counts.update({outcome: number for outcome, number in released.items() if number})
         if not any(released.values()):
@@ -182,7 +183,16 @@ def release_quarantine(job: ImportJob, *, by: User, now: datetime) -> int:
                 "None of the customers of these rows is known yet. Import the customers first.",
                 code="nothing_to_release",
             )
+        cover.finish(covering, case=locked, by=by, now=now)
     return sum(released.values())
+
+
+def _covering(job: ImportJob, by: User, now: datetime) -> Instruction:
+    """What covers a release: rows may wait for longer than the instruction of their import lasts."""
+    used: Instruction | None = job.instruction
+    if used is not None and not used.is_standing and used.in_effect(now):
+        return used
+    return _instruction(job, by, now)
 
 
 def inform_client(incident: SensitiveIncident, *, by: User, now: datetime) -> None:

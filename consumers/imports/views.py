@@ -174,15 +174,15 @@ def _known(job: ImportJob) -> dict[str, Any]:
 def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far the import is, and once it has ended what came of it."""
     job = _job(request, pk)
-    user = staff_user(request)
-    if can(job, "start", user):
+    user, now = staff_user(request), timezone.now()
+    if can(job, "start", user, now):
         return redirect("imports:columns", pk=job.pk)
     ended = job.state in ("finished", "cancelled", "failed", "stopped")
     context = {
         **_standing(job),
         **_known(job),
-        "can": {verb: can(job, verb, user) for verb in ("stop", "resume", "cancel")},
-        "can_release": bool(job.quarantined) and can(job, "release", user),
+        "can": {verb: can(job, verb, user, now) for verb in ("stop", "resume", "cancel")},
+        "can_release": bool(job.quarantined) and can(job, "release", user, now),
         "reasons": (reasons := report.reasons(job) if ended else []),
         "has_problems": bool(reasons),
         "fault": verbs.fault(job),

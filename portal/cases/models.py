@@ -95,6 +95,16 @@ class Case(models.Model):
         """Raise Refused where `user` may not act on this client's cases; subclasses know how."""
         raise NotImplementedError
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the clock has ended the case, whether or not the schedule has written that down yet."""
+        return False
+
+    def check_clock(self, verb: str, now: datetime) -> None:
+        """Raise Refused where the clock forbids `verb` by now.
+
+        What a sweep will write down is decided here, so that no verb's answer depends on when the sweep ran.
+        """
+
 
 class CaseClock(models.Model):
     """One thing that a case must have done in time. Its due date follows from its events (portal.cases.clockwork)."""

@@ -40,6 +40,7 @@ def transition(
             permitted = locked.TABLE.check(verb, locked.state)
             check_role(by, *permitted.roles, *((SYSTEM,) if SYSTEM in permitted.roles else ()))
             locked.check_reach(by)
+            locked.check_clock(verb, now)
             yield locked
             locked.enter(to or permitted.target or locked.state, now)
             save_signed(locked, by=by, now=now)
@@ -80,17 +81,18 @@ def record_verb(
     )
 
 
-def check_can(case: Case, verb: str, by: User) -> None:
-    """Raise Refused unless state, role and reach permit `verb`; used before a form is shown."""
+def check_can(case: Case, verb: str, by: User, now: datetime) -> None:
+    """Raise Refused unless state, role, reach and clock permit `verb`; used before a form is shown."""
     permitted = case.TABLE.check(verb, case.state)
     check_role(by, *permitted.roles)
     case.check_reach(by)
+    case.check_clock(verb, now)
 
 
-def can(case: Case, verb: str, by: User) -> bool:
+def can(case: Case, verb: str, by: User, now: datetime) -> bool:
     """`check_can` as an answer for a template."""
     try:
-        check_can(case, verb, by)
+        check_can(case, verb, by, now)
     except Refused:
         return False
     return True

@@ -1,5 +1,6 @@
 """The erasure and its subjects as the database keeps them."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db.models import F, Q
 from clients.models import Client, Instruction
 from portal.cases.models import Case
 from portal.cases.states import StateTable
+from portal.errors import Refused
 from portal.ids import new_id
 from portal.models import User
 from portal.personal import Category, Fate, personal, plain
@@ -88,6 +90,14 @@ class Erasure(SealedRow, LeasedWork, Case):
                 name="erasure_not_carried_out_keeps_nothing",
             ),
         ]
+
+    def check_clock(self, verb: str, now: datetime) -> None:
+        if verb == "recall" and self.recall_until is not None and self.recall_until <= now:
+            raise Refused(
+                f"It could be recalled until {self.recall_until:%Y-%m-%d %H:%M} UTC. If it must not be "
+                "carried out, put a legal hold on it at once.",
+                code="window_over",
+            )
 
     def check_reach(self, user: User) -> None:
         from clients.access import check_reach

@@ -211,7 +211,7 @@ def take_from_worker(locked: Erasure) -> None:
 
 
 def recall(erasure: Erasure, *, by: User, now: datetime) -> None:
-    """Call an approved erasure back while its window is open; removes exactly its own tokens."""
+    """Call an approved erasure back while its window is open by the clock; removes exactly its own tokens."""
     with case_transition(erasure, "recall", by=by, now=now) as locked:
         tokens.lift(locked)
         take_from_worker(locked)

@@ -1,6 +1,8 @@
 """The catalog suppression and the drops of its tail as the database keeps them."""
 
+from datetime import datetime
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import Q
@@ -8,6 +10,7 @@ from django.db.models import Q
 from clients.models import Brand, Client, MailDrop
 from portal.cases.models import Case
 from portal.cases.states import StateTable
+from portal.clocks import local_day
 from portal.models import User
 from portal.personal import plain
 from requests.optouts.models import OptOut
@@ -54,6 +57,10 @@ class CatalogSuppression(Case):
                 name="suppression_violation",
             ),
         ]
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the six months are over where the client is; complete, or about to be written down so."""
+        return self.tail_ends_on < local_day(now, ZoneInfo(self.client.time_zone))
 
     def check_reach(self, user: User) -> None:
         from clients.access import check_reach

@@ -5,7 +5,7 @@ Invariants:
   completes when the six months are over, on the day after their last one in the client's time zone.
 - Work goes by batches that are locked and skipped by others, so that two runs never do the same row twice.
 - What was written for a drop is only ever replaced by `reclassify`'s answer; tail is never added.
-- A drop that is new concerns what is open. One whose list holds the person already concerns what is complete
+- A drop that is new concerns what is open by the clock, whether or not `advance` has run since. One whose list holds the person already concerns what is complete
   too: it may be moved when its time is over, and would be mailed after the six months.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.dispatch import receiver
@@ -20,6 +21,7 @@ from django.dispatch import receiver
 from clients.drops import drop_changed
 from clients.models import MailDrop
 from portal.cases.verbs import record_verb
+from portal.clocks import local_day
 from portal.models import User
 from requests.suppressions.models import CatalogSuppression
 from requests.suppressions.verbs import STILL_TO_MAIL
@@ -87,7 +89,7 @@ CASE WHEN s.effective_at <= %(last_call_at)s THEN 'suppressed'
      WHEN {before_was_tail} AND %(mail_date)s <= s.tail_ends_on THEN 'tail'
      ELSE 'violation' END"""
 _CONCERNED = """
-s.client_id = %(client_id)s AND s.closed_at IS NULL
+s.client_id = %(client_id)s AND s.closed_at IS NULL AND s.tail_ends_on >= %(today)s
 AND (s.brand_id IS NULL OR %(brand_id)s::uuid IS NULL OR s.brand_id = %(brand_id)s::uuid)"""
 _CHANGE_SQL: Final = f"""
 UPDATE requests_suppresseddrop t
@@ -134,6 +136,7 @@ def classify_drop(drop: MailDrop, *, by: User, now: datetime) -> int:
         "last_call_at": drop.last_call_at,
         "mail_date": drop.mail_date,
         "now": now,
+        "today": local_day(now, ZoneInfo(drop.client.time_zone)),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CHANGE_SQL, values)

@@ -1,6 +1,6 @@
 """Setting clients up, and the end of all processing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -219,6 +219,17 @@ def test_processing_does_not_end_while_a_case_is_open(officer: User, now: dateti
     still_open = log_instruction(client)
     with pytest.raises(Refused, match=still_open.reference):
         end_processing(client, confirmation="shop", by=officer, now=now)
+
+
+def test_an_instruction_whose_time_is_over_does_not_hold_up_the_end(
+    officer: User, now: datetime
+) -> None:
+    client, ends = ready_to_end(officer), now + timedelta(hours=1)
+    over = log_instruction(client, effective_until=ends)
+    given: dict[str, Any] = {"confirmation": "shop", "by": officer}
+    with pytest.raises(Refused, match=over.reference):
+        end_processing(client, now=ends - timedelta(microseconds=1), **given)
+    end_processing(client, now=ends, **given)
 
 
 def test_processing_does_not_end_while_people_are_on_file(officer: User, now: datetime) -> None:

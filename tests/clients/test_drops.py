@@ -196,6 +196,85 @@ def test_a_locked_list_stays_locked_as_of_then_wherever_its_mailing_is_moved(
     assert code_of(drops.move_drop, spring, **change_lead) == "locked"
 
 
+def test_a_list_whose_lock_date_came_is_locked_before_the_schedule_has_said_so(
+    spring: MailDrop, alice: User, heard: list[tuple[str, str]]
+) -> None:
+    locked_at, later = spring.lock_at, SPRING + timedelta(days=30)
+    moved: dict[str, Any] = {"mail_date": later, "by": alice, "now": locked_at}
+    assert code_of(drops.move_drop, spring, lead_days=5, **moved) == "locked"
+    assert stored(spring).state == "planned", "a move that was refused changes nothing"
+    heard.clear()
+    drops.move_drop(spring, lead_days=21, **moved)
+    found = stored(spring)
+    assert (found.state, found.lock_at, found.mail_date) == ("locked", locked_at, later)
+    assert heard == [("Spring catalog", "locked")] * 2
+    assert Leaf.objects.get(verb="drop.lock", outcome="done").actor.is_system
+    assert drops.lock_due(locked_at) == 0
+
+
+def test_a_moment_before_its_lock_date_a_list_is_still_open(spring: MailDrop, alice: User) -> None:
+    moment_before = spring.lock_at - timedelta(microseconds=1)
+    later = SPRING + timedelta(days=30)
+    drops.move_drop(spring, mail_date=later, lead_days=14, by=alice, now=moment_before)
+    assert stored(spring).state == "planned"
+    assert stored(spring).lock_at == datetime(2027, 3, 17, 4, 0, tzinfo=UTC)
+
+
+def test_merge_and_purge_wait_for_no_schedule(spring: MailDrop, alice: User) -> None:
+    moment_before = spring.lock_at - timedelta(microseconds=1)
+    with pytest.raises(Refused):
+        drops.check_can_drop(spring, "merge", alice, moment_before)
+    drops.check_can_drop(spring, "merge", alice, spring.lock_at)
+    drops.merge_drop(spring, by=alice, now=spring.lock_at)
+    assert stored(spring).state == "merged"
+    newest: Any = spring.history.latest()
+    assert (newest.state, newest.history_user) == ("merged", alice)
+    assert spring.history.filter(state="locked").count() == 1
+
+
+def test_the_clients_settings_are_measured_against_open_lists_only(
+    shop: Client, alice: User, now: datetime
+) -> None:
+    drop = plan(shop, alice, now, mail_date=date(2027, 9, 1), lead_days=171)
+    values, admin = {"processing_days": 11}, staff_in(ADMINISTRATOR)
+    before = drop.lock_at - timedelta(microseconds=1)
+    assert code_of(update_client, shop, values=values, by=admin, now=before) == "invalid"
+    update_client(shop, values=values, by=admin, now=drop.lock_at)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "code"),
+    [
+        (None, timedelta(0), "kill_not_ahead"),
+        (None, timedelta(seconds=1), ""),
+        (timedelta(0), None, "kill_passed"),
+        (timedelta(0), timedelta(days=1), "kill_passed"),
+        (timedelta(0), timedelta(0), ""),
+        (timedelta(hours=1), None, "kill_not_ahead"),
+        (timedelta(hours=1), timedelta(0), "kill_not_ahead"),
+        (timedelta(hours=1), timedelta(days=1), ""),
+    ],
+)
+def test_once_a_list_is_locked_its_last_call_is_put_off_only_while_it_is_to_come(
+    shop: Client,
+    alice: User,
+    now: datetime,
+    known: timedelta | None,
+    new: timedelta | None,
+    code: str,
+) -> None:
+    moment = datetime(2027, 2, 20, 12, 0, tzinfo=UTC)
+    before, after = (None if one is None else moment + one for one in (known, new))
+    drop = plan(shop, alice, now, kill_file_deadline=before)
+    moved: dict[str, Any] = {"mail_date": SPRING, "lead_days": 21, "kill_file_deadline": after}
+    if code:
+        assert code_of(drops.move_drop, drop, by=alice, now=moment, **moved) == code
+        assert stored(drop).kill_file_deadline == before
+    else:
+        drops.move_drop(drop, by=alice, now=moment, **moved)
+        assert stored(drop).kill_file_deadline == after
+
+
 def test_a_drop_is_not_moved_so_near_that_promises_already_made_would_break(
     spring: MailDrop, alice: User, now: datetime
 ) -> None:

@@ -15,6 +15,7 @@ from clients.models import Client, Instruction
 from clients.verbs import save_contact
 from portal import outbox
 from portal.cases import files, thread
+from portal.cases.verbs import check_can
 from portal.errors import Refused
 from portal.ledger.models import Leaf
 from portal.models import OutboxMessage, User
@@ -370,6 +371,61 @@ def test_the_schedule_expires_what_is_over_and_leaves_what_is_being_executed(
     newest: Any = standing.history.latest()
     assert (newest.state, newest.history_user.is_system) == ("expired", True)
     assert verbs.expire(ends) == 0
+
+
+OVER: list[tuple[Any, dict[str, Any]]] = [
+    (verbs.check_authority, {}),
+    (verbs.add_evidence, {"evidence": EVIDENCE}),
+    (verbs.suspend, {"finding": "A question."}),
+    (verbs.withdraw, {"finding": "By letter."}),
+]
+
+
+@pytest.mark.parametrize(("verb", "given"), OVER)
+def test_what_is_over_is_over_before_the_schedule_has_said_so(
+    verb: Any, given: dict[str, Any], officer: User, now: datetime
+) -> None:
+    ends = now + timedelta(hours=1)
+    instruction = log_instruction(make_client(), effective_until=ends)
+    name = verb.__name__
+    assert code_of(verb, instruction, by=officer, now=ends, **given) == "no_longer_effective"
+    with pytest.raises(Refused):
+        check_can(instruction, name, officer, ends)
+    assert stored(instruction).state == "received"
+    check_can(instruction, name, officer, ends - timedelta(microseconds=1))
+    verb(instruction, by=officer, now=ends - timedelta(microseconds=1), **given)
+
+
+def test_what_is_over_is_neither_reviewed_nor_resumed(officer: User, now: datetime) -> None:
+    ends = now + timedelta(hours=1)
+    instruction = log_instruction(make_client(), effective_until=ends)
+    verbs.check_authority(instruction, by=officer, now=now)
+    review = {"lawful": True, "finding": "Fine.", "by": officer, "now": ends}
+    assert code_of(verbs.review_legality, instruction, **review) == "no_longer_effective"
+    verbs.suspend(instruction, finding="A question.", by=officer, now=now)
+    again = {"finding": "Answered.", "by": officer, "now": ends}
+    assert code_of(verbs.resume, instruction, **again) == "no_longer_effective"
+
+
+def test_what_is_being_executed_is_stopped_also_when_its_time_is_over(
+    officer: User, now: datetime
+) -> None:
+    client, ends = make_client(), now + timedelta(hours=1)
+    in_use = make_instruction(client, Instruction.Kind.ERASURE, effective_until=ends)
+    verbs.begin(in_use, case=log_instruction(client), by=officer, now=now)
+    verbs.suspend(in_use, finding="A question.", by=officer, now=ends)
+    assert stored(in_use).state == "suspended"
+
+
+def test_what_is_over_is_not_superseded_but_expires(officer: User, now: datetime) -> None:
+    client, ends = make_client(), now + timedelta(hours=1)
+    old = make_instruction(client, effective_until=ends)
+    assert code_of(log_instruction, client, supersedes=old, now=ends) == "closed"
+    new = reviewed(client, officer, now, supersedes=old)
+    verbs.approve(new, by=officer, now=ends)
+    assert stored(old).state == "approved"
+    assert verbs.expire(ends) == 1
+    assert (stored(old).state, stored(new).state) == ("expired", "approved")
 
 
 def test_history_says_who_and_when_as_the_verbs_do_and_not_as_the_wall_clock(

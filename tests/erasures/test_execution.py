@@ -15,6 +15,7 @@ from consumers.profile import Profile
 from consumers.search import find
 from consumers.vaulting import open_profiles
 from portal import ledger, vault
+from portal.cases.verbs import check_can
 from portal.errors import Refused
 from portal.models import User
 from portal.personal import searchable_columns
@@ -143,6 +144,33 @@ def test_the_suppression_starts_with_the_approval_and_a_recall_removes_it(
     verbs.recall(erasure, by=manager, now=now + timedelta(hours=2))
     assert not SuppressionToken.objects.exists()
     assert execution.run_due(after(now + timedelta(hours=48))) == 0
+    assert set(open_profiles([people["alice"]]).values()) == {ALICE}
+
+
+def test_the_recall_ends_with_its_window_and_not_with_the_workers_beginning(
+    client_: Client, manager: User, officer: User, people: dict[str, Consumer], now: datetime
+) -> None:
+    erasure = approved(client_, manager, officer, now)
+    ends = erasure.recall_until
+    assert ends == now + timedelta(hours=24)
+    with pytest.raises(Refused, match="legal hold") as refused:
+        verbs.recall(erasure, by=manager, now=ends)
+    assert refused.value.code == "window_over"
+    with pytest.raises(Refused):
+        check_can(erasure, "recall", manager, ends)
+    assert SuppressionToken.objects.filter(case_id=erasure.pk).exists()
+    verbs.recall(erasure, by=manager, now=ends - timedelta(microseconds=1))
+    assert erasure.state == "recalled"
+
+
+def test_after_the_window_a_legal_hold_still_stops_what_no_worker_has_begun(
+    client_: Client, manager: User, officer: User, people: dict[str, Consumer], now: datetime
+) -> None:
+    erasure = approved(client_, manager, officer, now)
+    late = now + timedelta(hours=25)
+    verbs.hold(erasure, ground="litigation", by=officer, now=late)
+    assert execution.run_due(after(late)) == 0
+    verbs.reject(erasure, by=officer, now=late)
     assert set(open_profiles([people["alice"]]).values()) == {ALICE}
 
 

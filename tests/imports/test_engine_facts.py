@@ -1,16 +1,19 @@
 """Importing purchases and web events: whose they are, equal rows, quarantine and its release."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import orjson
 import pytest
 
+from clients.instructions import verbs as instructions
+from clients.models import Instruction
 from consumers.imports import quarantine, verbs
 from consumers.imports.models import ImportOccurrence, ImportRow
 from consumers.models import Consumer, Purchase, WebEvent
 from portal import vault
 from portal.errors import Refused
-from tests.factories import NOW
+from portal.roles import ACCOUNT_MANAGER
+from tests.factories import NOW, make_client, make_instruction, make_user
 from tests.imports import engine
 
 pytestmark = pytest.mark.django_db(databases=["default", "vault"])
@@ -106,6 +109,36 @@ def test_purchases_of_the_unknown_wait_sealed_and_are_released_once_their_custom
     assert ref is not None
     quarantine.shred_released(job.pk, NOW)
     assert vault.keys(client.pk, [ref]) == {}
+
+
+def test_nothing_is_released_once_no_instruction_covers_it_any_more() -> None:
+    client = engine.ready_client()
+    job = engine.bring_in(client, BOUGHT + "C1,1997-01-12,2,29.73,\n", "purchases")
+    engine.bring_in(client, engine.people(ALICE))
+    standing = Instruction.objects.get(client=client)
+    instructions.withdraw(standing, finding="By letter.", by=engine.officer(), now=NOW)
+    with pytest.raises(Refused, match="no instruction to process"):
+        verbs.release_quarantine(job, by=engine.manager_of(client), now=NOW)
+    assert not Purchase.objects.exists()
+    once = make_instruction(client, is_standing=False)
+    assert verbs.release_quarantine(job, by=engine.manager_of(client), now=NOW) == 1
+    once.refresh_from_db()
+    assert (once.state, once.used_by_case) == ("executed", job.pk)
+
+
+def test_rows_of_a_one_case_import_are_released_under_its_own_instruction_while_that_lasts() -> (
+    None
+):
+    client = make_client(managers=[make_user(ACCOUNT_MANAGER)])
+    until = NOW + timedelta(days=1)
+    make_instruction(client, is_standing=False, effective_until=until)
+    job = engine.bring_in(client, BOUGHT + "C1,1997-01-12,2,29.73,\n", "purchases")
+    make_instruction(client, is_standing=False, effective_until=until)
+    engine.bring_in(client, engine.people(ALICE))
+    by = engine.manager_of(client)
+    with pytest.raises(Refused, match="no instruction to process"):
+        verbs.release_quarantine(job, by=by, now=until)
+    assert verbs.release_quarantine(job, by=by, now=until - timedelta(seconds=1)) == 1
 
 
 def test_a_released_purchase_and_the_same_file_again_are_one() -> None:

@@ -68,6 +68,36 @@ def test_an_opt_out_in_the_moment_of_the_lock_is_in_time_and_a_moment_later_is_n
     assert classes(after) == {"catalog": "tail"}
 
 
+@pytest.mark.parametrize(
+    ("late", "meaning"), [(timedelta(0), "suppressed"), (timedelta(microseconds=1), "tail")]
+)
+def test_a_move_before_the_schedule_has_locked_the_list_makes_nobody_earlier_or_later(
+    client_: Client, late: timedelta, meaning: str
+) -> None:
+    drop = make_drop(client_, "catalog", days(60))
+    moment = drop.lock_at + late
+    suppression = make_suppression(client_, now=moment)
+    assert classes(suppression) == {"catalog": meaning}
+    officer = staff_in(SECURITY_OFFICER)
+    move_drop(drop, mail_date=days(90), lead_days=21, by=officer, now=moment)
+    assert classes(suppression) == {"catalog": meaning}
+    after = make_suppression(client_, now=moment, address=ALICE._replace(street="1 X Street"))
+    assert classes(after) == {"catalog": meaning}
+
+
+def test_a_drop_that_is_planned_once_the_six_months_are_over_waits_for_no_schedule(
+    client_: Client,
+) -> None:
+    suppression = make_suppression(client_)
+    last = datetime(2027, 5, 25, 3, 59, tzinfo=UTC)
+    assert not suppression.is_over(last), "it is still 24 May in Boston"
+    make_drop(client_, "on the last day", date(2027, 8, 1), now=last)
+    over = last + timedelta(minutes=1)
+    assert suppression.is_over(over)
+    make_drop(client_, "a minute later", date(2027, 8, 1), now=over)
+    assert classes(suppression) == {"on the last day": "suppressed"}
+
+
 def test_a_kill_file_that_is_still_open_suppresses_after_the_lock(
     client_: Client, now: datetime
 ) -> None:
