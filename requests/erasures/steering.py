@@ -44,7 +44,8 @@ def stop(erasure: Erasure, *, by: User, now: datetime) -> None:
     with transition(erasure, "stop_execution", by=by, now=now, counts=counts) as locked:
         check_can_stop(locked)
         request_stop(locked)
-        counts |= {"done": locked.progress_done, "total": locked.progress_total or 0}
+        done, total = people_done(locked)
+        counts |= {"people_done": done, "people": total} if total else {}
 
 
 def check_can_resume(erasure: Erasure) -> None:
@@ -138,6 +139,11 @@ class Standing:
         return self.kind not in ("stopped", "failed", "over")
 
     @property
+    def step(self) -> str:
+        """The step that the worker is at."""
+        return next((one.label for one in self.steps if one.standing == "now"), "")
+
+    @property
     def percent(self) -> int:
         """Of the people, through the present step."""
         return 100 * self.done // self.total if self.total else 0
@@ -176,7 +182,9 @@ def _words(erasure: Erasure, kind: str) -> tuple[str, str]:
         return "A worker is at it", ""
     if kind == "retried":
         when = _time(erasure.next_attempt_at)
-        tried = f"Attempt {erasure.attempts} of {MAX_ATTEMPTS} failed ({erasure.last_fault})."
+        tried = (
+            f"Attempt {max(1, erasure.attempts)} of {MAX_ATTEMPTS} failed ({erasure.last_fault})."
+        )
         return "Tried again by itself", f"{tried} The next one is at {when}."
     if kind == "stopping":
         return "Stopping", "The worker stops as soon as it has stored what it is doing."
@@ -200,7 +208,7 @@ def what_stays(erasure: Erasure) -> str:
         return "No key has been shredded yet."
     return (
         "Keys that have been shredded stay shredded: those people cannot be brought back. "
-        "Until the case goes on, its rows and copies are not finished."
+        "Their rows are emptied and the case is sealed only once it goes on."
     )
 
 

@@ -148,7 +148,7 @@ def test_a_stop_takes_effect_after_the_batch_and_what_that_destroyed_is_stored(
     assert run(later) == 1
     assert (fresh(erasure).state, stages(erasure)) == ("certified", [Stage.NULLIFIED] * 2)
     stopped = Leaf.objects.get(verb="erasure.stop_execution")
-    assert stopped.counts == {"done": 2, "total": 6}
+    assert stopped.counts == {"people_done": 0, "people": 2}
     assert leaves("erasure.resume_execution") == [("done", "")]
 
 
