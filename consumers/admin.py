@@ -11,6 +11,7 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 
+from clients.access import client_ids_for, sees_all
 from clients.models import Brand, Client
 from consumers.forms import RevealForm
 from consumers.imports import admin as imports_admin  # noqa: F401  (registers it)
@@ -21,6 +22,7 @@ from consumers.reveal import reveal
 from consumers.vaulting import open_profiles
 from portal.admin import PortalAdmin, page_of, staff_user
 from portal.errors import Refused
+from portal.paging import NewestPaginator
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 
 NAMES = {
@@ -40,10 +42,24 @@ class ConsumerAdmin(PortalAdmin[Consumer]):
     list_display = ("reference", "client", "state", "seed", "created_at", "updated_at")
     list_filter = ("state", "is_seed")
     list_select_related = ("client",)
-    ordering = ("-created_at",)
+    # The one order that an index holds, at any size: ids are given in the order of time.
+    ordering = ("-id",)
+    sortable_by = ()
 
     def has_change_permission(self, request: HttpRequest, obj: Consumer | None = None) -> bool:
         return False
+
+    def get_paginator(
+        self,
+        request: HttpRequest,
+        queryset: "QuerySet[Consumer]",
+        per_page: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> NewestPaginator:
+        user = staff_user(request)
+        clients = None if sees_all(user) else list(client_ids_for(user))
+        return NewestPaginator(queryset, per_page, *args, clients=clients, **kwargs)
 
     @admin.display(description="Reference")
     def reference(self, consumer: Consumer) -> str:

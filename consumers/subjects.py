@@ -64,7 +64,9 @@ class Consumer(SealedRow):
 
     class Meta:
         indexes = [
-            models.Index(fields=["client", "-created_at"], name="consumer_newest"),
+            models.Index(fields=["client", "-id"], name="consumer_newest"),
+            models.Index(fields=["-id"], condition=Q(state="erased"), name="consumer_erased"),
+            models.Index(fields=["-id"], condition=Q(is_seed=True), name="consumer_seeds"),
         ]
         constraints = [
             models.CheckConstraint(

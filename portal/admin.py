@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import BadRequest
 from django.db import models, transaction
@@ -115,6 +116,14 @@ class PortalAdminSite(admin.AdminSite):
         return super().index(request, {"due": due, **(extra_context or {})})
 
 
+class PortalChangeList(ChangeList):
+    """A list that is put in no order by its address which its columns' heads do not offer."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        offered = self.list_display if self.sortable_by is None else self.sortable_by
+        return super().get_ordering_field(field_name) if field_name in offered else None
+
+
 class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
     """An admin class that asks roles and reach, counts within bounds and deletes nothing."""
 
@@ -163,6 +172,9 @@ class PortalAdmin(admin.ModelAdmin[AnyModel], Generic[AnyModel]):
         return lookup.partition("__")[0] in offered and super().lookup_allowed(
             lookup, value, request
         )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PortalChangeList
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -239,7 +251,8 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
     search_fields: ClassVar[Any] = ("reference",)
     search_help_text = "A reference. People are found on the search page, never by a web address."
     list_select_related: ClassVar[Any] = ("client",)
-    ordering: ClassVar[Any] = ("-received_at",)
+    # Ids are given in the order of time, so the newest come first at any size, by the primary key's own index.
+    ordering: ClassVar[Any] = ("-pk",)
 
     @admin.display(description="State", ordering="state")
     def state_name(self, case: AnyCase) -> str:
