@@ -18,6 +18,8 @@ from consumers.vaulting import blind_digests, seal_profile
 from portal import vault
 from portal.cases.files import attach
 from portal.cases.models import CaseNote
+from portal.correspondence import Party, register_purpose
+from portal.correspondence import verbs as letters
 from portal.ids import new_id
 from portal.models import User
 from requests.models import OptOut
@@ -155,6 +157,15 @@ def _facts(
     Preference.history.bulk_history_create(preferences, default_date=now)
 
 
+register_purpose(
+    "tests.erasures",
+    "A letter for tests",
+    placeholders={},
+    default_subject="Your request",
+    default_body="We have it.",
+)
+
+
 def with_case(consumer: Consumer, *, now: datetime) -> OptOut:
     """An opt-out of the person with a sealed address, a note and a file."""
     by = User.objects.system()
@@ -186,6 +197,15 @@ def with_case(consumer: Consumer, *, now: datetime) -> OptOut:
         kind="letter",
         name="letter.txt",
         content_type="text/plain",
+        by=by,
+        now=now,
+        subject_id=consumer.pk,
+    )
+    letters.draft(
+        opt_out,
+        "tests.erasures",
+        to=Party("Alice", "alice@example.com"),
+        values={},
         by=by,
         now=now,
         subject_id=consumer.pk,

@@ -17,6 +17,7 @@ from consumers.vaulting import open_profiles
 from portal import vault
 from portal.cases.files import path_of
 from portal.cases.models import CaseFile, CaseNote
+from portal.correspondence.models import Letter
 from portal.ids import new_id
 from portal.personal import (
     Category,
@@ -202,10 +203,16 @@ def test_the_keys_of_every_row_are_named_before_the_shred(
     alice: Consumer, client_: Client, now: datetime
 ) -> None:
     refs = eraser.key_refs(client_.pk, [alice.pk])
-    rows = [alice, OptOut.objects.get(), CaseNote.objects.get(), CaseFile.objects.get()]
+    rows = [
+        alice,
+        OptOut.objects.get(),
+        CaseNote.objects.get(),
+        CaseFile.objects.get(),
+        Letter.objects.get(),
+    ]
     assert {row.key_ref for row in [*rows, ImportRow.objects.get()]} == set(refs)
-    assert len(refs) == 5
-    assert vault.shred(client_.pk, refs) == 5
+    assert len(refs) == len(rows) + 1
+    assert vault.shred(client_.pk, refs) == len(refs)
     erase(alice, now=now)
     assert eraser.key_refs(client_.pk, [alice.pk]) == []
 
