@@ -11,7 +11,7 @@ class ConsumersConfig(AppConfig):
 
     def ready(self) -> None:
         from consumers import startpage  # noqa: F401  (offers the pages of this room)
-        from consumers.imports import quarantine, runner  # noqa: F401  (handle the outbox)
+        from consumers.imports import runner  # noqa: F401  (handles the outbox)
         from consumers.imports.models import ImportJob
         from portal import leftovers
 

@@ -1,8 +1,9 @@
-"""Destroying what a case holds of people when the case ends before they do: emptied at once, its keys shredded after.
+"""Destroying what a case holds of people when it is needed no more: emptied at once, the keys shredded after.
 
 Invariants:
 - `retire` runs in the transaction of a verb that ends the case for good. It empties the rows and leaves the places
-  of their keys, which are the mark that these are still to be shredded.
+  of their keys, which are the mark that these are still to be shredded. Other rows of a model that `retires` are
+  retired in the same way: emptied, their places left, and a `hint` given at the commit.
 - `shred_retired` finds the marks in the database, whoever left them: it shreds the keys, removes the files and
   only then takes the marks away. It may be killed anywhere and repeated; the schedule repeats it.
 - No key is shredded while its case could go on: a verb that does not end the case cannot retire it, and a case is
@@ -22,6 +23,8 @@ from django.db import models, transaction
 from portal import vault
 from portal.cases.models import Case, CaseFile, CaseNote
 from portal.cases.verbs import record_verb
+from portal.correspondence.models import Letter
+from portal.errors import Refused
 from portal.models import User
 from portal.sealed import RETIRED, SealedRow
 
@@ -30,10 +33,11 @@ log = logging.getLogger(__name__)
 
 
 def retire(case: Case, verb: str, *, keeping: Collection[str] = ()) -> None:
-    """Empty the locked `case`, its thread and its files; the caller stores the case and records `verb`.
+    """Empty the locked `case`, its thread, its letters and its files; the caller stores the case and records `verb`.
 
     Files of a kind in `keeping` stay, and so does what the portal itself has sent, which names nobody. What else
-    is sealed under the case's own key is emptied by the caller. Raises ValueError unless `verb` ends the case.
+    is sealed under the case's own key is emptied by the caller. Raises ValueError unless `verb` ends the case,
+    and Refused while a letter of it is on its way.
     """
     target = case.TABLE.transitions[verb].target
     if target is None or not case.TABLE.is_end(target):
@@ -44,6 +48,13 @@ def retire(case: Case, verb: str, *, keeping: Collection[str] = ()) -> None:
     sent = models.Q(by__is_system=True, direction=CaseNote.Direction.OUTGOING)
     CaseNote.objects.filter(**of_case).exclude(sent).update(sealed=None)
     CaseFile.objects.filter(**of_case).exclude(kind__in=keeping).update(sealed=None)
+    letters = Letter.objects.filter(**of_case)
+    if letters.filter(state__in=Letter.ON_ITS_WAY).exists():
+        raise Refused(
+            "A letter of this case is on its way. Close the case once it has been sent or posted.",
+            code="letter_on_its_way",
+        )
+    letters.update(sealed=None)
     transaction.on_commit(hint)
 
 

@@ -12,7 +12,7 @@ from portal.cases.states import StateTable
 from portal.ids import new_id
 from portal.models import User
 from portal.personal import Category, Fate, personal, plain
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 from portal.work import LeasedWork
 
 OUTCOMES = ("accepted", "updated", "unchanged", "suppressed", "quarantined", "refused")
@@ -125,6 +125,8 @@ class ImportRow(SealedRow):
     `digest` is the blind digest of the person's identifier, by which an erasure finds the row.
     """
 
+    retires = True
+
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     client_id = plain(models.UUIDField())
     job = plain(
@@ -157,6 +159,7 @@ class ImportRow(SealedRow):
                 condition=Q(digest__isnull=False),
                 name="importrow_digest",
             ),
+            retired_index("importrow_retired"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["job", "row_number"], name="importrow_once"),

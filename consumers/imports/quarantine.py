@@ -1,8 +1,8 @@
 """Rows that wait for their person, and their release once the person is known.
 
 Invariants: what was released is in the person's own record, sealed under the person's key, and nowhere else;
-the counts of the job move with it, in one transaction; the keys of the rows are shredded after that commit,
-from the outbox, so that no crash can lose a row or leave it readable for good.
+the counts of the job move with it, in one transaction; the keys of the rows are shredded after that commit
+(`portal.retire`), so that no crash can lose a row or leave it readable for good.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from consumers.imports import facts, lookup, staging
@@ -18,9 +19,8 @@ from consumers.imports.models import ImportJob, ImportRow
 from consumers.models import BlindIndex
 from consumers.prepare import PreparedFact
 from consumers.vaulting import IDENTIFIERS
-from portal import outbox, vault
+from portal import retire, vault
 
-RELEASED_MESSAGE: Final = "import.released"
 BATCH: Final = 5_000
 _NUMBERS = {name: int(kind) for name, kind in IDENTIFIERS}
 
@@ -46,8 +46,7 @@ def release(job: ImportJob, now: datetime) -> Counter[str]:
         after = batch[-1].row_number
         released += _release(job, batch, now)
     _count(job, released)
-    if released:
-        outbox.put(RELEASED_MESSAGE, job.pk, now=now)
+    transaction.on_commit(retire.hint)
     return released
 
 
@@ -91,26 +90,3 @@ def _count(job: ImportJob, released: Counter[str]) -> None:
     job.quarantined -= released.total()
     for outcome, number in released.items():
         setattr(job, outcome, getattr(job, outcome) + number)
-
-
-@outbox.handler(
-    RELEASED_MESSAGE, says="Shred the keys of released rows", about="consumers.importjob"
-)
-def shred_released(job_id: UUID, now: datetime) -> None:
-    """Shred the keys of the rows that were released. Repeating it changes nothing."""
-    job = ImportJob.objects.get(pk=job_id)
-    while True:
-        rows = list(
-            ImportRow.objects.filter(
-                client_id=job.client_id,
-                job_id=job_id,
-                released_at__isnull=False,
-                key_page__isnull=False,
-            )[:BATCH]
-        )
-        if not rows:
-            return
-        vault.shred(job.client_id, [row.key_ref for row in rows if row.key_ref])
-        ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(
-            key_page=None, key_slot=None
-        )

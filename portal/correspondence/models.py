@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from portal.ids import new_id
 from portal.personal import Category, personal, plain
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 
 
 class TemplateVersion(models.Model):
@@ -35,6 +35,7 @@ class Letter(SealedRow):
     """One letter or e-mail of a case: to whom, subject and text, sealed under a key of its own."""
 
     data_subject = "subject_id"
+    retires = True
 
     class Way(models.TextChoices):
         EMAIL = "email", "E-mail"
@@ -48,6 +49,8 @@ class Letter(SealedRow):
         TO_POST = "to_post", "To be posted"
         POSTED = "posted", "Posted"
         DISCARDED = "discarded", "Discarded"
+
+    ON_ITS_WAY = (State.QUEUED, State.TO_POST)
 
     id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
     client_id = plain(models.UUIDField())
@@ -86,6 +89,7 @@ class Letter(SealedRow):
         ordering = ["-drafted_at"]
         indexes = [
             models.Index(fields=["client_id", "subject_id"], name="letter_subject"),
+            retired_index("letter_retired"),
             models.Index(
                 fields=["state", "released_at"],
                 condition=Q(state__in=("to_post", "failed", "queued")),

@@ -1,8 +1,9 @@
 """Opt-outs that nobody in particular is known for, given to the person whose address they hold.
 
-An opt-out that matched nobody, or several people, names no consumer; yet its sealed address, its words and its
-files are about whoever has that address. An erasure asks for them before it shreds, so that they go with the
-person by the same declarations as everything else. The tokens stay (R39).
+An opt-out that matched nobody, or several people, names no consumer; yet its sealed address, its words, letters
+and files are about whoever has that address; of one that was lifted, the evidence of the opt-in is left. An
+erasure asks for them before it shreds, so that they go with the person by the same declarations as everything
+else. The tokens stay (R39).
 
 Invariants:
 - Only rows without a consumer are given away. Where several people to be erased share an address, the first
@@ -20,6 +21,7 @@ from consumers.profile import Profile
 from consumers.vaulting import suppression_tokens
 from portal import vault
 from portal.models import User
+from requests.optouts.effect import mark_of
 
 _ADOPT_SQL: Final = """
 UPDATE requests_optout o SET consumer_id = found.consumer_id
@@ -34,6 +36,20 @@ FROM (
 ) found
 WHERE o.id = found.case_id AND o.client_id = %(client_id)s AND o.consumer_id IS NULL
 RETURNING o.id"""
+_ADOPT_LIFTED_SQL: Final = """
+UPDATE requests_optout o SET consumer_id = found.consumer_id
+FROM (
+    SELECT DISTINCT ON (lifted.id) lifted.id, person.consumer_id
+    FROM (
+        SELECT id, unnest(found_by) AS mark FROM requests_optout
+        WHERE client_id = %(client_id)s AND consumer_id IS NULL AND found_by IS NOT NULL
+    ) lifted
+    JOIN unnest(%(marks)s::bytea[], %(people)s::uuid[]) AS person (mark, consumer_id)
+        ON person.mark = lifted.mark
+    ORDER BY lifted.id, person.consumer_id
+) found
+WHERE o.id = found.id AND o.client_id = %(client_id)s
+RETURNING o.id"""
 # What the system sent names nobody and stays as the record of it.
 _NOTES_SQL: Final = """
 UPDATE cases_casenote n SET subject_id = o.consumer_id FROM requests_optout o
@@ -42,6 +58,9 @@ AND NOT (n.by_id = %(system)s AND n.direction = 'out')"""
 _FILES_SQL: Final = """
 UPDATE cases_casefile f SET subject_id = o.consumer_id FROM requests_optout o
 WHERE o.id = ANY(%(cases)s::uuid[]) AND f.case_id = o.id AND f.subject_id IS NULL"""
+_LETTERS_SQL: Final = """
+UPDATE correspondence_letter l SET subject_id = o.consumer_id FROM requests_optout o
+WHERE o.id = ANY(%(cases)s::uuid[]) AND l.case_id = o.id AND l.subject_id IS NULL"""
 
 
 def adopt(client_id: UUID, people: Mapping[UUID, Profile]) -> int:
@@ -61,12 +80,16 @@ def adopt(client_id: UUID, people: Mapping[UUID, Profile]) -> int:
         "client_id": client_id,
         "kinds": [kind for kind, _, _ in held],
         "tokens": [token for _, token, _ in held],
+        "marks": [mark_of(kind, token) for kind, token, _ in held],
         "people": [consumer_id for _, _, consumer_id in held],
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ADOPT_SQL, values)
-        cases = [case_id for (case_id,) in cursor.fetchall()]
+        cases = []
+        for statement in (_ADOPT_SQL, _ADOPT_LIFTED_SQL):
+            cursor.execute(statement, values)
+            cases += [case_id for (case_id,) in cursor.fetchall()]
         of_cases: dict[str, Any] = {"cases": cases, "system": User.objects.system().pk}
         cursor.execute(_NOTES_SQL, of_cases)
         cursor.execute(_FILES_SQL, of_cases)
+        cursor.execute(_LETTERS_SQL, of_cases)
     return len(cases)

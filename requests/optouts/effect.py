@@ -90,6 +90,19 @@ def remove_tokens(opt_out: OptOut) -> int:
     return removed
 
 
+def mark_of(kind: int, token: bytes) -> bytes:
+    """A token behind the byte of its kind, as `OptOut.found_by` keeps it."""
+    return bytes([kind]) + token
+
+
+def marks_of(opt_out: OptOut) -> list[bytes]:
+    """The tokens of this case as marks, for when they keep nobody out any more."""
+    rows = SuppressionToken.objects.filter(
+        client_id=opt_out.client_id, case_id=opt_out.pk, reason=SuppressionToken.Reason.OPT_OUT
+    )
+    return [mark_of(kind, bytes(token)) for kind, token in rows.values_list("kind", "token")]
+
+
 def holding(client_id: UUID, tokens: Iterable[Digest]) -> Q:
     """The condition for rows that hold one of the tokens."""
     found = [Q(kind=kind, token=token) for kind, token in tokens]

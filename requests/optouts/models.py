@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -75,6 +76,14 @@ class OptOut(SealedRow, Case):
         label="user.contact",
         sealed=True,
     )
+    found_by = personal(
+        ArrayField(models.BinaryField(max_length=17), null=True, editable=False),
+        Category.IDENTIFIER,
+        label="user.unique_id.pseudonymous",
+        sealed=True,
+    )
+    """The tokens, each behind the byte of its kind, of an opt-out of nobody that was lifted: it keeps nobody out any more,
+    but an erasure still finds the evidence of the opt-in by them."""
 
     class Meta:
         ordering = ["-received_at"]
@@ -83,6 +92,9 @@ class OptOut(SealedRow, Case):
             models.Index(fields=["client", "consumer_id"], name="optout_consumer"),
             models.Index(fields=["due_at"], condition=Q(closed_at__isnull=True), name="optout_due"),
             retired_index("optout_retired"),
+            models.Index(
+                fields=["client"], condition=Q(found_by__isnull=False), name="optout_found_by"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

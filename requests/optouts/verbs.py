@@ -167,10 +167,12 @@ def lift(
         _attach(locked, evidence, kind=OPT_IN, by=by, now=now)
         locked.lifted_at, locked.opted_in_at = now, opted_in_at
         locked.lift_instruction = instruction
+        if locked.consumer_id is None:
+            locked.found_by = effect.marks_of(locked)
         others = _release(locked, opted_in_at, counts, by=by, now=now)
         end_with(locked, others, by=by, now=now)
         if locked.consumer_id is None:
-            # With its tokens gone no erasure would find this address, so it ends with the opt-out.
+            # Nobody needs the address any more; the evidence stays, and is found by its marks.
             retire(locked, "lift", keeping=(OPT_IN,))
         finish(instruction, case=locked, by=by, now=now)
 

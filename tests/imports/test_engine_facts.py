@@ -7,10 +7,10 @@ import pytest
 
 from clients.instructions import verbs as instructions
 from clients.models import Instruction
-from consumers.imports import quarantine, verbs
+from consumers.imports import verbs
 from consumers.imports.models import ImportOccurrence, ImportRow
 from consumers.models import Consumer, Purchase, WebEvent
-from portal import vault
+from portal import retire, vault
 from portal.errors import Refused
 from portal.roles import ACCOUNT_MANAGER
 from tests.factories import NOW, make_client, make_instruction, make_user
@@ -107,7 +107,8 @@ def test_purchases_of_the_unknown_wait_sealed_and_are_released_once_their_custom
     assert (row.sealed, row.digest, row.released_at) == (None, None, NOW)
     ref = row.key_ref
     assert ref is not None
-    quarantine.shred_released(job.pk, NOW)
+    assert vault.keys(client.pk, [ref]).keys() == {ref}, "nothing is shredded before the commit"
+    assert retire.shred_retired(NOW) == 1
     assert vault.keys(client.pk, [ref]) == {}
 
 

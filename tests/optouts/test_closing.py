@@ -9,15 +9,23 @@ from django.urls import reverse
 
 from clients.instructions.verbs import Evidence
 from clients.models import Client
+from consumers import eraser
 from portal import outbox, retire, vault
 from portal.cases import files, thread
 from portal.cases.models import CaseFile, CaseNote
+from portal.correspondence import Party
+from portal.correspondence import verbs as letters
+from portal.errors import Refused
 from portal.roles import SECURITY_OFFICER
 from portal.vault import KeyRef
+from requests.optouts.adoption import adopt
+from requests.optouts.lookup import is_suppressed
 from requests.optouts.models import OptOut
 from requests.optouts.verbs import OPT_IN, OPT_OUT, address_of, close
+from tests.correspondence.test_letters import PURPOSE, VALUES
 from tests.factories import make_client, staff_in
-from tests.optouts.helpers import BOB, EMAIL, do_lift, make_consumer, make_opt_out
+from tests.optouts.helpers import ALICE, BOB, EMAIL, do_lift, make_consumer, make_opt_out
+from tests.optouts.test_adoption import erase
 
 pytestmark = pytest.mark.django_db(databases=["default", "vault"])
 KEPT = EMAIL._replace(country="US")
@@ -76,6 +84,51 @@ def test_the_evidence_of_the_opt_in_and_what_the_client_was_told_stay(
         assert content.read()
     told = [entry.text for entry in thread.entries(opt_out) if entry.note.by.is_system]
     assert [opt_out.reference in (text or "") for text in told] == [True]
+
+
+def test_the_evidence_is_erased_with_whoever_has_the_address_later(
+    client_: Client, now: datetime
+) -> None:
+    opt_out, elsewhere = written(client_, now), written(make_client(), now)
+    for one in (opt_out, elsewhere):
+        do_lift(one, now=now)
+    retire.shred_retired(now)
+    assert not is_suppressed(client_.pk, "email", None, EMAIL), "it keeps nobody out any more"
+    alice, bob = make_consumer(client_), make_consumer(client_, BOB)
+    assert adopt(client_.pk, {bob.pk: BOB}) == 0
+    assert adopt(client_.pk, {alice.pk: ALICE, bob.pk: BOB}) == 1
+    evidence = CaseFile.objects.get(case_id=opt_out.pk, kind=OPT_IN)
+    assert evidence.subject_id == alice.pk
+    assert evidence.key_ref in eraser.key_refs(client_.pk, [alice.pk])
+    erase(alice, now)
+    evidence.refresh_from_db()
+    opt_out.refresh_from_db()
+    assert (evidence.sealed, opt_out.found_by) == (None, None)
+    assert not files.path_of(evidence).exists()
+    other = CaseFile.objects.get(case_id=elsewhere.pk, kind=OPT_IN)
+    assert other.subject_id is None
+
+
+def test_letters_of_the_case_are_destroyed_with_it_once_they_are_out(
+    client_: Client, now: datetime
+) -> None:
+    opt_out, by = written(client_, now), staff_in(SECURITY_OFFICER)
+    to = Party("Alice Example", "", ("12 Main Street", "Boston MA 02210"))
+    draft, letter = (
+        letters.draft(opt_out, PURPOSE, to=to, values=VALUES, way="letter", by=by, now=now)
+        for _ in range(2)
+    )
+    letters.send(letter, opt_out, by=by, now=now)
+    with pytest.raises(Refused, match="on its way"):
+        do_lift(opt_out, now=now)
+    assert address_of(opt_out) == KEPT
+    letters.mark_posted(letter, opt_out, by=by, now=now)
+    do_lift(opt_out, now=now)
+    refs = [one.key_ref for one in (draft, letter) if one.key_ref]
+    assert len(vault.keys(client_.pk, refs)) == 2
+    retire.shred_retired(now)
+    assert vault.keys(client_.pk, refs) == {}
+    assert [letters.party_of(one).name for one in letters.letters_of(opt_out)] == ["", ""]
 
 
 def test_what_belongs_to_a_person_stays_theirs_and_is_erased_with_them(
