@@ -28,6 +28,8 @@ from django.utils.text import capfirst
 
 from portal.cases import files, thread, timekeeping, verbs
 from portal.cases.models import Case
+from portal.correspondence.purposes import writable_for
+from portal.correspondence.verbs import WRITERS, letters_of
 from portal.errors import Refused
 from portal.models import User
 from portal.paging import BoundedPaginator
@@ -300,7 +302,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        case = self._reachable(request, object_id)
+        case = self.reachable(request, object_id)
         self._record_reading(case, staff_user(request))
         context = {
             **self.admin_site.each_context(request),
@@ -313,6 +315,9 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
             "thread": thread.entries(case),
             "gone": self.gone(case),
             "files": self._file_links(case),
+            "case_label": case._meta.label_lower,
+            "letters": letters_of(case),
+            "can_write": has_role(request.user, *WRITERS) and writable_for(case._meta.label_lower),
             "trail": self._trail(case),
             "clocks": [
                 {"view": view, "late": view.is_late(timezone.now())}
@@ -348,7 +353,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
 
     def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         """The page of one verb: what it does, its form, and the deed."""
-        case = self._reachable(request, pk)
+        case = self.reachable(request, pk)
         found = next((one for one in self.verbs if one.name == verb), None)
         if found is None:
             raise Http404
@@ -385,7 +390,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         """Hand out a file of the case, opened in memory, and record that it was looked at."""
         from portal.filedownload import download
 
-        case = self._reachable(request, pk)
+        case = self.reachable(request, pk)
         return download(case, file_id, by=staff_user(request), now=timezone.now())
 
     def _verb_form(self, request: HttpRequest, case: AnyCase, verb: Verb, user: User) -> VerbForm:
@@ -416,7 +421,7 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
         return reverse(name, args=[case.pk, verb.name])
 
-    def _reachable(self, request: HttpRequest, pk: Any) -> AnyCase:
+    def reachable(self, request: HttpRequest, pk: Any) -> AnyCase:
         """The case, or 404 where it does not exist or is not this user's to see."""
         case = self.get_object(request, str(pk))
         if case is None or not self.has_view_permission(request, case):

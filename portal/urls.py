@@ -9,6 +9,7 @@ handler400 = "portal.errorpages.bad_request"
 
 urlpatterns = [
     path("healthz", healthz),
+    path("letters/", include("portal.correspondence.urls")),
     path("consumers/", include("consumers.urls")),
     path("imports/", include("consumers.imports.urls")),
     path("erasures/", include("requests.erasures.urls")),

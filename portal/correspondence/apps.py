@@ -11,4 +11,7 @@ class CorrespondenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.correspondence import sending  # noqa: F401  (registers the outbox's handler)
+        from portal.correspondence import (
+            sending,  # noqa: F401  (registers the outbox's handler)
+            startpage,  # noqa: F401  (registers what is due)
+        )

@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from portal.correspondence.purposes import purposes
 from portal.ids import new_id
 from portal.personal import Category, personal, plain
 from portal.sealed import SealedRow, retired_index
@@ -110,3 +111,9 @@ class Letter(SealedRow):
 
     def __str__(self) -> str:
         return f"{self.get_way_display()} on {self.case_reference}"
+
+    @property
+    def purpose_label(self) -> str:
+        """The kind of letter as staff read it."""
+        known = {one.code: one.label for one in purposes()}
+        return known.get(self.purpose, self.purpose)
