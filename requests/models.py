@@ -2,6 +2,7 @@
 
 from requests.erasures.intake.models import ErasureFile
 from requests.erasures.models import Erasure, ErasureSubject
+from requests.inquiries.models import Inquiry, InquiryBranch
 from requests.optouts.models import OptOut
 from requests.suppressions.models import CatalogSuppression, SuppressedDrop
 
@@ -10,6 +11,8 @@ __all__ = [
     "Erasure",
     "ErasureFile",
     "ErasureSubject",
+    "Inquiry",
+    "InquiryBranch",
     "OptOut",
     "SuppressedDrop",
 ]

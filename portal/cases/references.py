@@ -13,6 +13,7 @@ PREFIXES = {
     "ER": "erasure",
     "CS": "catalog suppression",
     "PI": "privacy inquiry",
+    "IB": "client's part of an inquiry",
     "AR": "access request",
     "DC": "dispute case",
     "DI": "disclosure",
