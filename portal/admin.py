@@ -394,10 +394,14 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         return download(case, file_id, by=staff_user(request), now=timezone.now())
 
     def _verb_form(self, request: HttpRequest, case: AnyCase, verb: Verb, user: User) -> VerbForm:
-        made = verb.form or VerbForm
+        made, initial = verb.form or VerbForm, self.verb_initial(request, verb)
         if request.method == "POST":
-            return made(request.POST, request.FILES, case=case, user=user)
-        return made(case=case, user=user)
+            return made(request.POST, request.FILES, case=case, user=user, initial=initial)
+        return made(case=case, user=user, initial=initial)
+
+    def verb_initial(self, request: HttpRequest, verb: Verb) -> dict[str, Any]:
+        """What the form of a verb begins with, such as a part of the case that the address names."""
+        return {}
 
     def _do(
         self, request: HttpRequest, case: AnyCase, verb: Verb, user: User, arguments: dict[str, Any]

@@ -6,7 +6,7 @@ opened in a spreadsheet (names of columns are the client's).
 
 import csv
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,12 +174,15 @@ def problem_lines(job: ImportJob) -> Iterator[str]:
     """The lines of a CSV file: row number, outcome, reason, column; read from the database as it goes."""
     rows = _problem_rows(job).order_by("row_number")
     cells = rows.values_list("row_number", "outcome", "reason", "column")
-    return _lines(cells.iterator(chunk_size=2_000))
+    return csv_lines(
+        ("row", "outcome", "reason", "column", "in words"),
+        ((*map(str, row), say(row[2])) for row in cells.iterator(chunk_size=2_000)),
+    )
 
 
-def _lines(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[str]:
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a CSV file that a spreadsheet can open without harm, made as they are asked for."""
     writer = csv.writer(_Line())
-    yield writer.writerow(["row", "outcome", "reason", "column", "in words"])
-    for number, outcome, reason, column in rows:
-        cells = (outcome, reason, column, say(reason))
-        yield writer.writerow([str(number), *map(harmless, cells)])
+    yield writer.writerow(header)
+    for row in rows:
+        yield writer.writerow([harmless(cell) for cell in row])

@@ -85,7 +85,7 @@ def choose_columns(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = _job(request, pk)
     if job.state != "uploaded":
         return redirect("imports:job", pk=job.pk)
-    encoding = _encoding(request)
+    encoding = encoding_of(request)
     try:
         found = verbs.columns(job, encoding=encoding)
     except Refused as refusal:
@@ -109,7 +109,8 @@ def choose_columns(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _columns_page(request, job, form, found)
 
 
-def _encoding(request: HttpRequest) -> str:
+def encoding_of(request: HttpRequest) -> str:
+    """The encoding that was chosen for a file, or the usual one."""
     asked = request.GET.get("encoding", "")
     return asked if asked in readers.ENCODINGS else readers.ENCODINGS[0]
 
@@ -120,7 +121,7 @@ def _columns_page(
     context = {
         **_known(job),
         "form": form,
-        "columns": _columns(form, found),
+        "columns": column_rows(form, found),
         "is_remembered": found.is_remembered,
     }
     status = 422 if form.errors else 200
@@ -129,7 +130,7 @@ def _columns_page(
     )
 
 
-def _columns(form: MappingForm, found: Inspection) -> list[dict[str, Any]]:
+def column_rows(form: MappingForm, found: Inspection) -> list[dict[str, Any]]:
     """One row a column: its name, the shapes of its values, and its select or why it is refused."""
     return [
         {

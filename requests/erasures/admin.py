@@ -12,11 +12,17 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from clients.lists import StateFilter
-from portal.admin import CaseAdmin, Verb, moment
+from portal.admin import Button, CaseAdmin, Verb, moment, staff_user
+from portal.cases.verbs import can
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER, has_role
 from requests.erasures import forms, steering, verbs
+from requests.erasures.intake.buttons import CHECKS as FILE_CHECKS
+from requests.erasures.intake.buttons import NAMES as FILE_VERBS
+from requests.erasures.intake.buttons import VERBS as FILE_BUTTONS
+from requests.erasures.intake.models import file_of
+from requests.erasures.intake.views import standing as file_standing
 from requests.erasures.models import Erasure
 from requests.erasures.preview import preview
 from requests.erasures.states import NOT_CARRIED_OUT, STAFF
@@ -129,7 +135,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
     """Erasures, from the instruction to the certificate."""
 
     viewers = (SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
-    verbs = VERBS
+    verbs = (*VERBS, *FILE_BUTTONS)
     case_template = "erasures/case.html"
     list_filter: ClassVar[Any] = (StateFilter, WorkFilter)
 
@@ -156,7 +162,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             facts.append(("Can be recalled until", moment(case.recall_until)))
         if case.root_generation:
             facts.append(("Root generation destroyed", case.root_generation))
-        if case.last_fault and case.state not in steering.STARTED:
+        if case.last_fault and case.state not in ("reading", *steering.STARTED):
             facts.append(("Last fault", FAULTS.get(case.last_fault, case.last_fault)))
         return facts
 
@@ -168,12 +174,19 @@ class ErasureAdmin(CaseAdmin[Erasure]):
     def case_context(self, request: HttpRequest, case: Erasure) -> dict[str, Any]:
         standing = steering.standing(case, timezone.now())
         return {
+            **file_standing(case),
+            "may_start": can(case, "start", staff_user(request), timezone.now()),
             "subjects": case.subjects.order_by("row_number")[:50],
             "subject_count": case.subjects.count(),
             "standing": standing if standing.steps else None,
             "lines": self._preview(case),
             "is_forgotten": case.state in NOT_CARRIED_OUT,
         }
+
+    def buttons(self, request: HttpRequest, case: Erasure) -> list[Button]:
+        found = super().buttons(request, case)
+        has_file = file_of(case) is not None
+        return [one for one in found if has_file or one.verb.name not in FILE_VERBS]
 
     def verb_template(self, verb: Verb) -> str:
         own = {"approve": "erasures/approve.html", "stop_execution": "erasures/stop.html"}
@@ -188,6 +201,17 @@ class ErasureAdmin(CaseAdmin[Erasure]):
                 "what_stays": steering.what_stays(case),
             }
         return {}
+
+    def verb_initial(self, request: HttpRequest, verb: Verb) -> dict[str, Any]:
+        return {"row": request.GET.get("row", "")} if verb.name == "resolve" else {}
+
+    def _do(
+        self, request: HttpRequest, case: Erasure, verb: Verb, user: User, arguments: dict[str, Any]
+    ) -> HttpResponse | None:
+        done = super()._do(request, case, verb, user, arguments)
+        if done is not None and verb.name == "resolve" and case.state == "ambiguous":
+            return redirect(self._verb_url(case, verb))  # to the next row
+        return done
 
     def _preview(self, case: Erasure) -> list[Any]:
         if case.state not in ("matched", "on_hold", "approved"):
@@ -209,6 +233,8 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             verbs.check_can_approve(case, user, timezone.now())
         elif verb.name in steering.CHECKS:
             steering.CHECKS[verb.name](case)
+        elif verb.name in FILE_CHECKS:
+            FILE_CHECKS[verb.name](case)
 
 
 def _instruction(case: Erasure) -> str:

@@ -1,7 +1,8 @@
 """Forms for erasures. They check what can be typed; the verbs decide."""
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -21,8 +22,8 @@ from requests.erasures.models import ErasureSubject
 from requests.erasures.subjects import given_of
 
 
-class LogErasureForm(PersonForm):
-    """Whom a client's instruction says to erase."""
+class UnderInstruction(forms.Form):
+    """What every new erasure needs: the client's instruction, how it came in, and when."""
 
     instruction = InstructionField(
         Instruction.objects.none(),
@@ -35,7 +36,6 @@ class LogErasureForm(PersonForm):
         widget=WhenInput,
         help_text="When anybody at the company received it: put it back if that was earlier.",
     )
-    field_order = ["instruction", "channel", "received_at"]
 
     def __init__(self, *args: Any, client: Client, now: datetime, **kwargs: Any) -> None:
         self.client = client
@@ -44,6 +44,12 @@ class LogErasureForm(PersonForm):
         field = self.fields["instruction"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  (for the type checker)
         field.queryset = _usable(client, now)
+
+
+class LogErasureForm(UnderInstruction, PersonForm):
+    """Whom a client's instruction says to erase."""
+
+    field_order = ["instruction", "channel", "received_at"]
 
     def country(self) -> str:
         return self.client.default_country
@@ -94,33 +100,52 @@ class HoldForm(VerbForm):
 
 
 class ResolveForm(VerbForm):
-    """Who an ambiguous row is: one of the candidates, masked, or none of them; nothing is chosen beforehand."""
+    """Who an ambiguous row is: one of the candidates, masked, or none of them; nothing is chosen beforehand.
+
+    It is the row that was posted, or the one whose number is in `initial`, or the first.
+    """
 
     NONE = "none"
-    subject = forms.ModelChoiceField(ErasureSubject.objects.none(), widget=forms.HiddenInput)
+    subject = forms.ModelChoiceField(
+        ErasureSubject.objects.none(),
+        widget=forms.HiddenInput,
+        error_messages={"invalid_choice": "This row is settled already."},
+    )
     consumer = forms.ChoiceField(label="Who is meant", widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        open_rows = self.case.subjects.filter(match=ErasureSubject.Match.AMBIGUOUS)
-        first = open_rows.order_by("row_number").first()
-        self.people = {
-            str(person.pk): person
-            for person in Consumer.objects.filter(
-                client_id=self.case.client_id, pk__in=first.candidates if first else []
-            )
-        }
         subject, consumer = self.fields["subject"], self.fields["consumer"]
         assert isinstance(subject, forms.ModelChoiceField)  # noqa: S101
         assert isinstance(consumer, forms.ChoiceField)  # noqa: S101
-        subject.queryset, subject.initial = open_rows, first
+        self.open_rows = self.case.subjects.filter(match=ErasureSubject.Match.AMBIGUOUS)
+        subject.queryset = self.open_rows
+        row = subject.initial = self._chosen(subject)
+        self.people = {
+            str(person.pk): person
+            for person in Consumer.objects.filter(
+                client_id=self.case.client_id, pk__in=row.candidates if row else []
+            )
+        }
         consumer.choices = [
             *_masked_choices(list(self.people.values())),
             (self.NONE, "None of them: leave this row out"),
         ]
-        given = given_of(self.case, first) if first else None
-        if first and given:
-            consumer.help_text = escape(f"Row {first.row_number} says: {_shown(given)}")
+        given = given_of(self.case, row) if row else None
+        if row and given:
+            consumer.help_text = escape(f"Row {row.row_number} says: {_shown(given)}")
+
+    def _chosen(self, subject: "forms.ModelChoiceField[Any]") -> ErasureSubject | None:
+        posted, number = self.data.get("subject", ""), str(self.initial.get("row", ""))
+        if posted:
+            with suppress(forms.ValidationError):  # told to the user by the field itself
+                return cast("ErasureSubject", subject.clean(posted))
+            return None
+        row: ErasureSubject | None = None
+        open_rows = self.open_rows.order_by("row_number")
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            row = open_rows.filter(row_number=number).first()
+        return row or open_rows.first()
 
     def clean_consumer(self) -> Consumer | None:
         return self.people.get(self.cleaned_data["consumer"])

@@ -22,9 +22,18 @@ add_page(
         "On a client's approved instruction",
     )
 )
+add_page(
+    StaffPage(
+        "Log an erasure from a file",
+        "erasures:log_file",
+        (SECURITY_OFFICER, ACCOUNT_MANAGER),
+        "Of the many people whom a client's file names",
+    )
+)
 LINES = (
     ("ambiguous", "soon", "Erasures with an ambiguous match"),
     ("no_match", "waiting", "Erasures that matched nobody"),
+    ("uploaded", "waiting", "Files of erasures wait to be told what their columns mean"),
     ("residue_found", "fault", "Erasures stopped by residue"),
     ("on_hold", "waiting", "Erasures on legal hold"),
 )

@@ -57,6 +57,7 @@ ERASURE_TABLE = StateTable(
         ),
         transition_of("match", UNDECIDED, None, (*STAFF, SYSTEM)),
         transition_of("resolve", ["ambiguous"], None, STAFF, "resolve the ambiguous match of"),
+        transition_of("leave_out", ["ambiguous"], None, STAFF, "leave out the ambiguous rows of"),
         transition_of("hold", ["matched", "approved"], "on_hold", OFFICER, "put a legal hold on"),
         transition_of("release", ["on_hold"], "matched", OFFICER, "release the legal hold on"),
         transition_of("approve", ["matched"], "approved", OFFICER),

@@ -22,10 +22,12 @@ from requests.erasures.states import EXECUTION
 from requests.erasures.verbs import hint
 
 STARTED: Final = ("approved", *EXECUTION)
-STOPPED: Final = Q(state__in=EXECUTION, stop_requested=True)
-FAILED: Final = Q(state__in=STARTED) & given_up()
+WORKED_ON: Final = ("reading", *STARTED)
+"""A worker reads the file of a case of many before it is approved; that is steered by `intake.verbs`."""
+STOPPED: Final = Q(state__in=("reading", *EXECUTION), stop_requested=True)
+FAILED: Final = Q(state__in=WORKED_ON) & given_up()
 SENT_BACK: Final = Q(state="matched") & ~Q(last_fault="")
-RETRIED: Final = Q(state__in=STARTED, work_due=True) & ~Q(last_fault="")
+RETRIED: Final = Q(state__in=WORKED_ON, work_due=True) & ~Q(last_fault="")
 
 # ---------------------------------------------------------------------------------------------- verbs
 

@@ -251,6 +251,12 @@ def is_named(erasure: Erasure, consumer_id: UUID) -> bool:
     return erasure.subjects.filter(match=Match.ONE, consumer_id=consumer_id).exists()
 
 
+def leave_out_ambiguous(erasure: Erasure) -> int:
+    """Leave out every row of which nobody has settled who is meant. Returns how many."""
+    rows = erasure.subjects.filter(match=Match.AMBIGUOUS)
+    return rows.update(match=Match.LEFT_OUT, given=None)
+
+
 def tally(erasure: Erasure) -> dict[str, int]:
     """How many rows ended as what, every outcome named; they add up to the rows of the case."""
     counted = dict(erasure.subjects.order_by().values_list("match").annotate(rows=Count("id")))

@@ -32,9 +32,8 @@ def choose_client(request: HttpRequest) -> HttpResponseBase:
     clients = visible_clients(request.user).filter(ended_at__isnull=True)
     if clients.count() == 1:
         return redirect("erasures:log_for", client_id=clients[0].pk)
-    return render_staff(
-        request, "erasures/choose.html", {"clients": clients}, title="Log an erasure"
-    )
+    context = {"clients": clients, "route": "erasures:log_for"}
+    return render_staff(request, "erasures/choose.html", context, title="Log an erasure")
 
 
 @sensitive_post_parameters()

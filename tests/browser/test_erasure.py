@@ -42,7 +42,9 @@ def test_an_erasure_is_logged_approved_carried_out_and_certified(
     assert "alice@example.com" not in page.content()
     picture(page, "find-a-person")
 
-    page.get_by_role("navigation", name="Work").get_by_role("link", name="Log an erasure").click()
+    page.get_by_role("navigation", name="Work").get_by_role(
+        "link", name="Log an erasure", exact=True
+    ).click()
     page.get_by_label("Instruction").select_option(index=1)
     page.get_by_label("E-mail:", exact=True).fill("alice@example.com")
     page.get_by_role("button", name="Log the erasure").click()

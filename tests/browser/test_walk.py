@@ -28,7 +28,7 @@ PEOPLE = Path(settings.BASE_DIR) / "tests" / "data" / "febrl4a.csv"
 
 def work(page: Page, name: str) -> None:
     """Open a page of the menu."""
-    page.get_by_role("navigation", name="Work").get_by_role("link", name=name).click()
+    page.get_by_role("navigation", name="Work").get_by_role("link", name=name, exact=True).click()
 
 
 def import_people(page: Page, picture: Picture, name: str) -> ImportJob:

@@ -21,7 +21,7 @@ STEPS = {
     "a batch matched": "requests.erasures.subjects:match",
     "a batch's rows written": "requests.erasures.subjects:store",
     "incidents reported": "consumers.imports.incidents:report",
-    "the leaf written": "requests.erasures.intake.reading:record_verb",
+    "the leaf written": "portal.ledger:record",
     "the state entered": "requests.erasures.intake.reading:enter_matched_state",
 }
 ONCE = ("the file opened", "the state entered")
@@ -76,6 +76,7 @@ def check_done(erasure: Erasure) -> None:
         for one in SensitiveIncident.objects.filter(case_id=erasure.pk)
     }
     assert seen == {("column", "ssn"): 2, ("value", "card"): 1}
-    loads = Leaf.objects.filter(verb="erasure.load", object_id=erasure.pk)
+    file = ErasureFile.objects.get(erasure=erasure)
+    loads = Leaf.objects.filter(verb="erasure.load", object_id=file.pk)
     assert sum(sum(leaf.counts.values()) for leaf in loads) == len(intake.ROWS)
     assert ledger.verify().ok

@@ -9,7 +9,7 @@ Invariants:
 - Memory does not grow with the file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO, Final, cast
 
@@ -19,14 +19,16 @@ from consumers import readers
 from consumers.imports import incidents, source
 from consumers.imports.batches import batches
 from consumers.imports.runner import today
-from consumers.mapping import Mapping
+from consumers.mapping import Mapping as ColumnMapping
 from consumers.prepare import NO_IDENTIFIER, PreparedRow, preparer
 from consumers.readers import Row
+from portal import ledger
 from portal.cases.verbs import record_verb
 from portal.models import User
 from portal.work import fence
 from requests.erasures import subjects
 from requests.erasures.intake.models import ErasureFile
+from requests.erasures.intake.report import named
 from requests.erasures.intake.verbs import open_file
 from requests.erasures.models import Erasure
 from requests.erasures.subjects import Described
@@ -59,7 +61,7 @@ class _Reading:
         self.work, self.file, self.stream, self.system = work, file, stream, User.objects.system()
         self.format = source.inspect(stream, file.mapping.get("encoding", "utf-8"))
         self.columns = incidents.Columns(self.format.headers, file.refused_columns)
-        mapping = Mapping.from_json(file.mapping)
+        mapping = ColumnMapping.from_json(file.mapping)
         self.prepare = preparer(mapping, self.format.headers, today=today(now))
 
     def rows(self) -> Iterator[Row]:
@@ -80,7 +82,19 @@ class _Reading:
             counts = subjects.store(locked, matched)
             incidents.report(locked, seen, self.system, now)
             self._move_on(locked, rows)
-            record_verb(locked, "load", by=self.system, now=now, counts=dict(counts))
+            self._record(locked, counts, now)
+
+    def _record(self, locked: Erasure, counts: Mapping[str, int], now: datetime) -> None:
+        """A leaf a batch, about the file: the case's own history tells the whole once."""
+        ledger.record(
+            verb="erasure.load",
+            by=self.system,
+            client_id=locked.client_id,
+            object_kind=self.file._meta.label_lower,
+            object_id=self.file.pk,
+            counts=named(counts),
+            now=now,
+        )
 
     def _move_on(self, locked: Erasure, rows: Sequence[Row]) -> None:
         self.file.rows_read += len(rows)
@@ -118,6 +132,6 @@ def _finish(work: Erasure, file: ErasureFile, now: datetime) -> None:
         locked.work_due, locked.last_fault, locked.attempts = False, "", 0
         locked.progress_done = locked.progress_total or 0
         enter_matched_state(locked, now)
-        counts = {how: rows for how, rows in subjects.tally(locked).items() if rows}
+        counts = named(subjects.tally(locked))
         record_verb(locked, "read", by=User.objects.system(), now=now, counts=counts)
     work.refresh_from_db()

@@ -24,11 +24,19 @@ from portal.errors import Refused
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER, check_role
 from portal.uploads import SealedUpload
+from portal.work import make_due, request_stop
+from requests.erasures import subjects
 from requests.erasures.intake.models import ErasureFile, file_of
 from requests.erasures.models import Erasure
-from requests.erasures.verbs import forget, hint, open_erasure, take_from_worker
+from requests.erasures.verbs import (
+    enter_matched_state,
+    forget,
+    hint,
+    open_erasure,
+    take_from_worker,
+)
 
-KIND: Final = "people to erase"
+KIND: Final = "client's list"
 
 
 def log_file(
@@ -138,29 +146,35 @@ def start(
         file.refused_columns = sensitive.refused_columns(found.headers)
         file.save(update_fields=["mapping", "refused_columns"])
         remember(locked.client, mapping, now)
-        _make_due(locked, now)
-
-
-def _make_due(erasure: Erasure, now: datetime) -> None:
-    erasure.work_due, erasure.next_attempt_at = True, now
-    erasure.stop_requested, erasure.attempts, erasure.last_fault = False, 0, ""
-    transaction.on_commit(hint)
+        make_due(locked, now)
+        transaction.on_commit(hint)
 
 
 def stop(erasure: Erasure, *, by: User, now: datetime) -> None:
-    """Stop after the rows that are being written; what was read stays, and `resume` goes on from there."""
+    """Stop after the rows that were written last; what was read stays, and `resume` goes on from there."""
     with case_transition(erasure, "stop", by=by, now=now) as locked:
-        if not locked.work_due:
-            raise Refused("Nobody is reading the file now.", code="stopped")
-        take_from_worker(locked)
+        check_can_stop(locked)
+        request_stop(locked)
+
+
+def check_can_stop(erasure: Erasure) -> None:
+    """Raise Refused where no worker is to read the file."""
+    if not erasure.work_due:
+        raise Refused("Nobody is reading the file now.", code="stopped")
+
+
+def check_can_resume(erasure: Erasure) -> None:
+    """Raise Refused while a worker is to read the file."""
+    if erasure.work_due:
+        raise Refused("The file is being read already.", code="running")
 
 
 def resume(erasure: Erasure, *, by: User, now: datetime) -> None:
     """Go on after the last row that was written."""
     with case_transition(erasure, "resume", by=by, now=now) as locked:
-        if locked.work_due:
-            raise Refused("The file is being read already.", code="running")
-        _make_due(locked, now)
+        check_can_resume(locked)
+        make_due(locked, now)
+        transaction.on_commit(hint)
 
 
 def discard(erasure: Erasure, *, by: User, now: datetime) -> None:
@@ -169,6 +183,14 @@ def discard(erasure: Erasure, *, by: User, now: datetime) -> None:
         take_from_worker(locked)
         instructions.release(locked.instruction, case=locked, by=by, now=now)
         forget(locked, "discard")
+
+
+def leave_out(erasure: Erasure, *, by: User, now: datetime) -> None:
+    """Leave out every row that is still ambiguous: the erasure covers those who were surely found."""
+    counts: dict[str, int] = {}
+    with case_transition(erasure, "leave_out", by=by, now=now, counts=counts) as locked:
+        counts["rows"] = subjects.leave_out_ambiguous(locked)
+        enter_matched_state(locked, now)
 
 
 FAULTS: Final = {
