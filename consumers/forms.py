@@ -1,6 +1,6 @@
 """The search form and the reveal form. Their values are normalised as an import would."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -37,31 +37,46 @@ class PersonForm(forms.Form):
         """The country by whose rules the values are read."""
         return "US"
 
+    def countries(self) -> list[str]:
+        """The countries by whose rules they are read, where it could be several."""
+        return [self.country()]
+
     @property
     def profile(self) -> Profile:
         """The person as a profile to search by."""
-        known = {name: self.cleaned_data.get(name) or None for name in PersonForm.base_fields}
-        return Profile(**known, country=self.country())
+        return self.profiles[self.countries()[0]]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        country = self.country()
-        readers: dict[str, Callable[[str], str | None]] = {
-            "email": normalise.email,
-            "telephone": lambda value: normalise.telephone(value, country),
-            "external_id": normalise.identifier,
-            "given_name": normalise.name,
-            "surname": normalise.name,
-            "street": normalise.text,
-            "postcode": lambda value: normalise.postcode(value, country),
-            "locality": normalise.text,
-        }
-        for name, read in readers.items():
-            try:
-                cleaned[name] = read(cleaned.get(name, ""))
-            except normalise.Unusable:
-                self.add_error(name, SENTENCES.get(name, "This value cannot be read; check it."))
+        given = {name: cleaned.get(name) or "" for name in PersonForm.base_fields}
+        read = {country: _read(given, country) for country in self.countries()}
+        self.profiles = {country: profile for country, (profile, _) in read.items()}
+        # What one country cannot read may be written as another does.
+        for name in frozenset[str].intersection(*(faults for _, faults in read.values())):
+            self.add_error(name, SENTENCES.get(name, "This value cannot be read; check it."))
         return cleaned
+
+
+def _read(given: Mapping[str, str], country: str) -> tuple[Profile, frozenset[str]]:
+    """The values in their normal forms by the rules of `country`, and the names of those that it cannot read."""
+    readers: dict[str, Callable[[str], str | None]] = {
+        "email": normalise.email,
+        "telephone": lambda value: normalise.telephone(value, country),
+        "external_id": normalise.identifier,
+        "given_name": normalise.name,
+        "surname": normalise.name,
+        "street": normalise.text,
+        "postcode": lambda value: normalise.postcode(value, country),
+        "locality": normalise.text,
+    }
+    known: dict[str, Any] = {}
+    faults = set()
+    for name, read in readers.items():
+        try:
+            known[name] = read(given[name]) or None
+        except normalise.Unusable:
+            faults.add(name)
+    return Profile(**known, country=country), frozenset(faults)
 
 
 class SearchForm(PersonForm):
@@ -85,6 +100,13 @@ class SearchForm(PersonForm):
     def country(self) -> str:
         client = self.cleaned_data.get("client")
         return client.default_country if client else "US"
+
+    def countries(self) -> list[str]:
+        """That of the client; those of all clients where all are searched."""
+        if self.cleaned_data.get("client"):
+            return [self.country()]
+        searched = Client.objects.filter(ended_at__isnull=True).order_by("default_country")
+        return list(searched.values_list("default_country", flat=True).distinct()) or ["US"]
 
 
 class RevealForm(forms.Form):

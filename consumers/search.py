@@ -53,17 +53,19 @@ def find(client_id: UUID, query: Profile) -> list[Found]:
 
     Whoever has the e-mail, telephone or external id that was asked for scores 100 and comes first.
     """
-    return find_among([client_id], query).get(client_id, [])
+    return find_among({client_id: query}).get(client_id, [])
 
 
-def find_among(client_ids: Iterable[UUID], query: Profile) -> dict[UUID, list[Found]]:
-    """The same of many clients; one of whom nobody fits is absent. Statements do not grow with the clients."""
-    codes = matching.codes(query)
-    asked = {pk: blind_digests(vault.indexer(pk), query, codes) for pk in client_ids}
+def find_among(queries: Mapping[UUID, Profile]) -> dict[UUID, list[Found]]:
+    """The same of many clients, each with its query; one of whom nobody fits is absent.
+
+    The number of statements does not grow with the clients.
+    """
+    asked = {pk: blind_digests(vault.indexer(pk), query) for pk, query in queries.items()}
     held = holders_among(asked, most=MOST_CANDIDATES, seeds=True)
     likely = {pk: _likely(asked[pk], of_client) for pk, of_client in held.items()}
     people = _open(likely)
-    found = {pk: _found(query, ids, people) for pk, ids in likely.items()}
+    found = {pk: _found(queries[pk], ids, people) for pk, ids in likely.items()}
     return {pk: of_client for pk, of_client in found.items() if of_client}
 
 
@@ -121,20 +123,24 @@ def search_client(
     """Search one client's people, and write that it was done (never what for) to the ledger."""
     check_role(by, SECURITY_OFFICER, ACCOUNT_MANAGER, AUDITOR)
     check_reach(by, client.pk)
-    _check_question(query, reason)
+    _check_question(reason, query)
     found = find(client.pk, query)
     _record("consumer.search", client.pk, len(found), reason, by, now)
     return found
 
 
 def search_all(
-    query: Profile, *, reason: str, by: User, now: datetime
+    queries: Mapping[str, Profile], *, reason: str, by: User, now: datetime
 ) -> list[tuple[Client, list[Found]]]:
-    """Search every client's people; the Security Officer alone may, and gives the reason."""
+    """Search every client's people; the Security Officer alone may, and gives the reason.
+
+    `queries` hold the same person by country code, normalised as that country writes telephone numbers and
+    addresses; a client is searched with that of its own country.
+    """
     check_role(by, SECURITY_OFFICER)
-    _check_question(query, reason)
-    clients = list(Client.objects.filter(ended_at__isnull=True))
-    found = find_among([client.pk for client in clients], query)
+    _check_question(reason, *queries.values())
+    clients = Client.objects.filter(ended_at__isnull=True, default_country__in=queries)
+    found = find_among({client.pk: queries[client.default_country] for client in clients})
     with transaction.atomic():
         for client in clients:
             number = len(found.get(client.pk, []))
@@ -142,17 +148,20 @@ def search_all(
     return [(client, found[client.pk]) for client in clients if client.pk in found]
 
 
-def _check_question(query: Profile, reason: str) -> None:
+def _check_question(reason: str, *queries: Profile) -> None:
     if reason not in REASONS:
         raise Refused(
             "Say why you are searching; the reason goes into the ledger.", code="no_reason"
         )
-    check_is_enough(query)
+    check_is_enough(*queries)
 
 
-def check_is_enough(query: Profile) -> None:
-    """Raise Refused where nobody could be found by what `query` says."""
-    if not any((query.email, query.telephone, query.external_id)) and not matching.codes(query):
+def check_is_enough(*queries: Profile) -> None:
+    """Raise Refused where nobody could be found by what any of `queries` says."""
+    if not any(
+        query.email or query.telephone or query.external_id or matching.codes(query)
+        for query in queries
+    ):
         raise Refused(
             "Give an e-mail address, a telephone number or an external id, or a surname and given name "
             "with a postcode or town; a street with its number and a postcode or town will do too.",

@@ -36,7 +36,7 @@ def _search(form: SearchForm, user: User) -> list[tuple[Client, list[Found]]]:
     client, reason = form.cleaned_data["client"], form.cleaned_data["reason"]
     now = timezone.now()
     if client is None:
-        return search_all(form.profile, reason=reason, by=user, now=now)
+        return search_all(form.profiles, reason=reason, by=user, now=now)
     found = search_client(client, form.profile, reason=reason, by=user, now=now)
     return [(client, found)] if found else []
 

@@ -4,7 +4,9 @@ from datetime import datetime
 
 import pytest
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from clients.models import Client
 from consumers import search
@@ -123,7 +125,7 @@ def test_a_search_of_all_clients_takes_no_more_statements_for_more_of_them(
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            found = search.find_among(clients, asked)
+            found = search.find_among(dict.fromkeys(clients, asked))
         assert {pk: names(of_client)[0] for pk, of_client in found.items()} == dict.fromkeys(
             clients, "Alice"
         )
@@ -139,7 +141,9 @@ def test_every_client_that_was_looked_through_has_it_in_its_ledger(
     other, ended = make_client(now=now), make_client(now=now)
     Client.objects.filter(pk=ended.pk).update(ended_at=now)
     officer = make_user(SECURITY_OFFICER)
-    answers = search_all(Profile(email=ALICE.email), reason="authority", by=officer, now=now)
+    answers = search_all(
+        {"US": Profile(email=ALICE.email)}, reason="authority", by=officer, now=now
+    )
     assert [(client, names(found)) for client, found in answers] == [(client_, ["Alice"])]
     leaves = Leaf.objects.filter(verb="consumer.search_all", actor=officer, reason="authority")
     assert {leaf.client_id: leaf.counts for leaf in leaves} == {
@@ -148,10 +152,51 @@ def test_every_client_that_was_looked_through_has_it_in_its_ledger(
     }
 
 
+SYDNEY = ALICE._replace(
+    email=None, telephone="+61491570156", street="4/12 George Street", postcode="2000", country="AU"
+)
+
+
+def posted(now: datetime, **values: str) -> str:
+    """The page that answers a search of all clients."""
+    browser = Browser()
+    browser.force_login(make_user(SECURITY_OFFICER))
+    answer = browser.post(reverse("consumers:search"), {"reason": "authority", **values})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_each_client_is_searched_by_the_rules_of_its_own_country(
+    client_: Client, now: datetime
+) -> None:
+    sydney = make_client("Southern Cross", default_country="AU", now=now)
+    load(sydney, [SYDNEY], now=now)
+    name = {"given_name": "Alice", "surname": "Archer"}
+    for asked in (
+        {"telephone": "0491 570 156"},
+        {**name, "street": "Unit 4, 12 George St", "postcode": "2000"},
+    ):
+        page = posted(now, **asked)
+        assert "Southern Cross" in page
+        assert client_.name not in page.split("Who was found")[1]
+    page = posted(now, **name, street="12 Harbor Street", postcode="02210")
+    assert client_.name in page.split("Who was found")[1]
+
+
+def test_what_no_client_s_country_can_read_is_said_beside_the_field(
+    client_: Client, now: datetime
+) -> None:
+    make_client(default_country="AU", now=now)
+    assert "This is no telephone number" in posted(now, telephone="12")
+    assert "Give an e-mail address" in posted(now, surname="Archer")
+
+
 @pytest.mark.parametrize("role", [ACCOUNT_MANAGER, AUDITOR, DISPUTE_STAFF])
 def test_nobody_but_the_security_officer_searches_all_clients(role: str, now: datetime) -> None:
     with pytest.raises(Refused):
-        search_all(Profile(email=ALICE.email), reason="authority", by=make_user(role), now=now)
+        search_all(
+            {"US": Profile(email=ALICE.email)}, reason="authority", by=make_user(role), now=now
+        )
 
 
 # --------------------------------------------------------------------------------- who may, and why
