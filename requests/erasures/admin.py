@@ -24,9 +24,8 @@ from requests.erasures.intake.buttons import VERBS as FILE_BUTTONS
 from requests.erasures.intake.models import file_of
 from requests.erasures.intake.views import standing as file_standing
 from requests.erasures.models import Erasure
-from requests.erasures.preview import preview
+from requests.erasures.preview import PREVIEWED, is_large, of_case
 from requests.erasures.states import NOT_CARRIED_OUT, STAFF
-from requests.erasures.subjects import matched_ids
 
 VERBS = (
     Verb(
@@ -179,7 +178,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             "subjects": case.subjects.order_by("row_number")[:50],
             "subject_count": case.subjects.count(),
             "standing": standing if standing.steps else None,
-            "lines": self._preview(case),
+            **self._preview_or_link(case),
             "is_forgotten": case.state in NOT_CARRIED_OUT,
         }
 
@@ -194,7 +193,7 @@ class ErasureAdmin(CaseAdmin[Erasure]):
 
     def verb_context(self, request: HttpRequest, case: Erasure, verb: Verb) -> dict[str, Any]:
         if verb.name == "approve":
-            return {"lines": self._preview(case)}
+            return {"lines": of_case(case)}
         if verb.name == "stop_execution":
             return {
                 "standing": steering.standing(case, timezone.now()),
@@ -213,10 +212,11 @@ class ErasureAdmin(CaseAdmin[Erasure]):
             return redirect(self._verb_url(case, verb))  # to the next row
         return done
 
-    def _preview(self, case: Erasure) -> list[Any]:
-        if case.state not in ("matched", "on_hold", "approved"):
-            return []
-        return preview(case.client_id, matched_ids(case))
+    def _preview_or_link(self, case: Erasure) -> dict[str, Any]:
+        """The preview; of a large case it takes seconds, so the page of the case only leads to it."""
+        if case.state in PREVIEWED and is_large(case):
+            return {"preview_url": reverse("erasures:preview", args=[case.pk])}
+        return {"lines": of_case(case)}
 
     def _why_not(self, case: Erasure, verb: Verb, user: User) -> str:
         reason = super()._why_not(case, verb, user)

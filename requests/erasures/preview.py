@@ -9,6 +9,12 @@ from django.db import connection, models
 from consumers.eraser import QUARANTINED
 from consumers.models import ImportRow
 from portal.personal import Fate, personal_fields, subject_column, subject_models
+from requests.erasures.models import Erasure
+from requests.erasures.subjects import Match, matched_ids
+
+PREVIEWED = ("matched", "on_hold", "approved")
+"""The states in which it is told what the erasure will do."""
+LARGE = 5_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,18 @@ def preview(client_id: UUID, consumer_ids: Sequence[UUID]) -> list[Line]:
     # A quarantined row names nobody; it is found by its digest, as the eraser does.
     lines += _lines(ImportRow, QUARANTINED, [client_id, client_id, ids])
     return sorted(lines, key=lambda line: line.fate == Fate.KEEP)
+
+
+def of_case(erasure: Erasure) -> list[Line]:
+    """The preview of all whom the erasure covers; empty where there is nothing to tell yet, or any more."""
+    if erasure.state not in PREVIEWED:
+        return []
+    return preview(erasure.client_id, matched_ids(erasure))
+
+
+def is_large(erasure: Erasure) -> bool:
+    """Whether the erasure covers so many people that its preview has a page of its own."""
+    return erasure.subjects.filter(match=Match.ONE)[: LARGE + 1].count() > LARGE
 
 
 def _lines(

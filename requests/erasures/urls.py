@@ -14,6 +14,7 @@ urlpatterns = [
     path("<uuid:pk>/columns/", intake.choose_columns, name="columns"),
     path("<uuid:pk>/reading/", intake.progress, name="reading"),
     path("<uuid:pk>/rows/", intake.rows, name="rows"),
+    path("<uuid:pk>/preview/", intake.preview_page, name="preview"),
     path("<uuid:pk>/rows.csv", intake.row_report, name="row_report"),
     path("<uuid:pk>/progress/", views.progress, name="progress"),
     path("<uuid:pk>/certificate.json", views.certificate_json, name="certificate_json"),

@@ -14,7 +14,7 @@ from clients.models import Client, Instruction
 from portal.ledger.models import Leaf
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, ADMINISTRATOR, AUDITOR, DISPUTE_STAFF, SECURITY_OFFICER
-from requests.erasures import subjects
+from requests.erasures import preview, subjects
 from requests.erasures.models import Erasure
 from tests.erasures import intake
 from tests.factories import make_client, make_instruction, make_user
@@ -385,6 +385,21 @@ def test_the_officer_previews_all_who_were_matched_and_approves(
     assert erasure.state == "approved"
 
 
+def test_a_large_case_leads_to_its_preview_on_a_page_of_its_own(
+    manager: Browser, client_: Client, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erasure = read(manager, client_, now)
+    manager.post(verb_page("leave_out", erasure))
+    assert "What will be erased" in text_of(manager.get(case_page(erasure)))
+    assert page_of("preview", erasure) not in text_of(manager.get(case_page(erasure)))
+    monkeypatch.setattr(preview, "LARGE", 2)
+    page = manager.get(case_page(erasure))
+    assert page_of("preview", erasure) in text_of(page)
+    assert "lines" not in page.context
+    lines = manager.get(page_of("preview", erasure)).context["lines"]
+    assert {line.rows for line in lines if line.table == "consumer"} == {3}
+
+
 # ------------------------------------------------------------------------------------------- who may
 
 
@@ -393,7 +408,10 @@ def addresses(erasure: Erasure) -> list[str]:
     return [
         case_page(erasure),
         reverse("erasures:log_file_for", args=[erasure.client_id]),
-        *(page_of(name, erasure) for name in ("columns", "reading", "rows", "row_report")),
+        *(
+            page_of(name, erasure)
+            for name in ("columns", "reading", "rows", "row_report", "preview")
+        ),
         *(
             verb_page(name, erasure)
             for name in ("stop", "resume", "discard", "leave_out", "resolve")

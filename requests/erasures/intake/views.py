@@ -29,6 +29,7 @@ from requests.erasures.intake import report, verbs
 from requests.erasures.intake.forms import LogFileForm
 from requests.erasures.intake.models import file_of
 from requests.erasures.models import Erasure
+from requests.erasures.preview import of_case
 
 STAFF: Final = (SECURITY_OFFICER, ACCOUNT_MANAGER)
 READERS: Final = (*STAFF, AUDITOR)
@@ -219,6 +220,16 @@ def rows(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render_staff(
         request, "erasures/rows.html", context, title=f"Rows of {erasure.reference}"
     )
+
+
+@require_GET
+@staff_page(*READERS)
+def preview_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the erasure of many will do, table by table; for a large case a page of its own."""
+    erasure = _erasure(request, pk)
+    context = {**_known(erasure), "crumb": "Preview", "lines": of_case(erasure)}
+    title = f"What {erasure.reference} will erase"
+    return render_staff(request, "erasures/preview.html", context, title=title)
 
 
 def _number(given: str) -> int:
