@@ -268,6 +268,10 @@ CELERY_BEAT_SCHEDULE = {
     "recover and roll the vault": {"task": "portal.tasks.long_roll_vault", "schedule": 24 * 3600.0},
     "sweep left-over files": {"task": "portal.tasks.sweep_files", "schedule": 24 * 3600.0},
     "expire instructions": {"task": "clients.tasks.expire_instructions", "schedule": 3600.0},
+    "lapse disputes": {
+        "task": "requests.disputes.tasks.lapse_disputes",
+        "schedule": 3600.0,
+    },
     "watch deadlines": {"task": "requests.optouts.tasks.watch_deadlines", "schedule": 3600.0},
 }
 

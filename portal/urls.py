@@ -12,6 +12,7 @@ urlpatterns = [
     path("letters/", include("portal.correspondence.urls")),
     path("consumers/", include("consumers.urls")),
     path("imports/", include("consumers.imports.urls")),
+    path("disputes/", include("requests.disputes.urls")),
     path("erasures/", include("requests.erasures.urls")),
     path("optouts/", include("requests.optouts.urls")),
     path("suppressions/", include("requests.suppressions.urls")),

@@ -1,7 +1,8 @@
 """The admin of every kind of request; importing a feature's module registers it."""
 
+from requests.disputes import admin as disputes
 from requests.erasures import admin as erasures
 from requests.optouts import admin as optouts
 from requests.suppressions import admin as suppressions
 
-__all__ = ["erasures", "optouts", "suppressions"]
+__all__ = ["disputes", "erasures", "optouts", "suppressions"]

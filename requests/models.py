@@ -1,5 +1,6 @@
 """The app's models, in one place for Django and for other apps."""
 
+from requests.disputes.models import Certification, Dispute, Remedy
 from requests.erasures.intake.models import ErasureFile
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.inquiries.models import Inquiry, InquiryBranch
@@ -8,11 +9,14 @@ from requests.suppressions.models import CatalogSuppression, SuppressedDrop
 
 __all__ = [
     "CatalogSuppression",
+    "Certification",
+    "Dispute",
     "Erasure",
     "ErasureFile",
     "ErasureSubject",
     "Inquiry",
     "InquiryBranch",
     "OptOut",
+    "Remedy",
     "SuppressedDrop",
 ]

@@ -1,7 +1,8 @@
 """Where Celery finds the tasks of every kind of request; each is named by its own module."""
 
+from requests.disputes import tasks as disputes
 from requests.erasures import tasks as erasures
 from requests.optouts import tasks as optouts
 from requests.suppressions import tasks as suppressions
 
-__all__ = ["erasures", "optouts", "suppressions"]
+__all__ = ["disputes", "erasures", "optouts", "suppressions"]

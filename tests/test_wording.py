@@ -73,11 +73,12 @@ class TestPages:
         assert "email_marketing" not in text
         assert "historylink" not in text
 
-    def test_dispute_staff_are_told_that_nothing_is_there_for_them_yet(self) -> None:
+    def test_dispute_staff_begin_with_their_own_pages_and_no_others(self) -> None:
         browser = Browser()
         browser.force_login(make_user(DISPUTE_STAFF))
         page = browser.get(reverse("admin:index")).content.decode()
-        assert "There are no pages for your role yet." in page
+        assert "Record a complaint" in page
+        assert "Log an opt-out" not in page
 
     def test_a_wrong_password_is_one_error_in_the_title(self) -> None:
         page = Browser().post(reverse("admin:login"), {"username": "x", "password": "y"})

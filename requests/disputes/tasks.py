@@ -1,0 +1,12 @@
+"""The schedule's way in. The message carries nothing: the database says what is due."""
+
+from celery import shared_task
+from django.utils import timezone
+
+
+@shared_task
+def lapse_disputes() -> None:
+    """Note the complaints that were not answered in time."""
+    from requests.disputes.sweep import lapse_due
+
+    lapse_due(timezone.now())
