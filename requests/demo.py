@@ -32,6 +32,7 @@ from portal.roles import (
     SECURITY_OFFICER,
 )
 from requests import demo_people
+from requests.disputes.demo import load_disputes
 
 PASSWORD = "demo-only-passphrase"  # noqa: S105  (printed at every start of the demo, which serves this machine alone)
 
@@ -93,6 +94,7 @@ def load(clock: Callable[[], datetime]) -> Iterator[str]:
         _open_instruction(client, users, now)
         yield f"{client}: contact, brands, standing instructions, mail drops"
         yield from _people_of(client, controller, users, clock)
+    yield from load_disputes(users["dana"], users["olivia"], clock())
 
 
 def logins() -> Iterator[tuple[str, str, str]]:

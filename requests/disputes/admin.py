@@ -219,6 +219,9 @@ class DisputeAdmin(CaseAdmin[Dispute]):
             "letter_body": fill(version.body, values),
         }
 
+    def gone(self, case: Dispute) -> str:
+        return "Destroyed."
+
     def facts(self, request: HttpRequest, case: Dispute) -> list[tuple[str, Any]]:
         return [
             ("About", case.get_category_display()),

@@ -20,7 +20,7 @@ from portal.ids import new_id
 from portal.models import User
 from portal.personal import Category, personal, plain
 from portal.roles import SYSTEM, check_role
-from portal.sealed import SealedRow
+from portal.sealed import SealedRow, retired_index
 from requests.disputes.arbitration import Facts
 from requests.disputes.frameworks import FRAMEWORK_OF, FRAMEWORKS, REGION_NAMES, Framework
 from requests.disputes.states import DISPUTE_TABLE, READERS
@@ -76,6 +76,7 @@ class Dispute(SealedRow, Case):
     Sealed under the house's keys: the complainant, the complaint, the assessment of its merits, the resolution.
     """
 
+    retires = True
     TABLE: ClassVar[StateTable] = DISPUTE_TABLE
     PREFIX = "DC"
     VERB_PREFIX = "dispute"
@@ -146,6 +147,12 @@ class Dispute(SealedRow, Case):
                 fields=["due_at"], condition=Q(closed_at__isnull=True), name="dispute_due"
             ),
             models.Index(fields=["controller", "consumer_id"], name="dispute_consumer"),
+            models.Index(
+                fields=["closed_at"],
+                condition=Q(closed_at__isnull=False, sealed__isnull=False),
+                name="dispute_kept",
+            ),
+            retired_index("dispute_retired"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(client_id=HOUSE_ID), name="dispute_is_the_houses"),
@@ -165,6 +172,10 @@ class Dispute(SealedRow, Case):
             models.CheckConstraint(
                 condition=Q(consumer_id__isnull=True) | Q(controller__isnull=False),
                 name="dispute_person_is_a_clients",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="emptied") | Q(sealed__isnull=True),
+                name="dispute_emptied_keeps_nothing",
             ),
             models.CheckConstraint(
                 condition=~Q(state="objected") | ~Q(unmet=[]), name="dispute_objection_says_why"

@@ -50,6 +50,7 @@ DISPUTE_TABLE = StateTable(
         "award_performed": "Award performed",
         "referred_to_ftc": "Referred to the FTC",
         "closed": "Closed",
+        "emptied": "Closed, its words destroyed",
     },
     [
         transition_of("acknowledge", [*DIRECT, "ana_filed"], None, STAFF),
@@ -146,8 +147,9 @@ DISPUTE_TABLE = StateTable(
         ),
         transition_of("withdraw", OPEN, "closed", STAFF, "close it as withdrawn"),
         transition_of("name_person", [*OPEN, "closed"], None, (SECURITY_OFFICER,)),
+        transition_of("empty", ["closed"], "emptied", (SYSTEM,), "destroy the words of"),
         transition_of("add_note", [*OPEN, "closed"], None, STAFF, "add to it"),
     ],
     initial="direct_open",
-    final=["closed"],
+    final=["closed", "emptied"],
 )

@@ -6,7 +6,9 @@ from django.utils import timezone
 
 @shared_task
 def lapse_disputes() -> None:
-    """Note the complaints that were not answered in time."""
-    from requests.disputes.sweep import lapse_due
+    """Note the complaints that were not answered in time; destroy the words of what has ended."""
+    from requests.disputes import sweep, words
 
-    lapse_due(timezone.now())
+    now = timezone.now()
+    sweep.lapse_due(now)
+    words.sweep(now)

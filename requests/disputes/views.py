@@ -18,7 +18,7 @@ from portal.errors import Refused
 from portal.roles import SECURITY_OFFICER, has_role
 from portal.staffpages import render_staff, staff_page
 from portal.uploadgate import evidence_size
-from requests.disputes import certifications, documents
+from requests.disputes import binder, certifications, documents
 from requests.disputes.body import chronology_pdf
 from requests.disputes.forms import CertificationForm, LogForm, YearForm
 from requests.disputes.models import Certification, Dispute, day_of
@@ -69,6 +69,22 @@ def memo_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The arbitration readiness memo (document 12)."""
     case = get_object_or_404(Dispute, pk=pk)
     return _handed_out(request, case, "memo", documents.memo_pdf(case, now=timezone.now()), "pdf")
+
+
+@require_GET
+@staff_page(*READERS)
+def binder_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Everything about the case as one PDF, for those who handle it."""
+    case = get_object_or_404(Dispute, pk=pk)
+    return _handed_out(request, case, "binder", binder.binder_pdf(case, now=timezone.now()), "pdf")
+
+
+@require_GET
+@staff_page(*READERS)
+def binder_zip(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Everything about the case as files with a manifest."""
+    case = get_object_or_404(Dispute, pk=pk)
+    return _handed_out(request, case, "binder", binder.binder_zip(case, now=timezone.now()), "zip")
 
 
 def _handed_out(

@@ -265,6 +265,7 @@ def test_when_the_last_statement_fails_nothing_is_erased(
 FIND_BY_DIGEST = {"consumers.ImportRow"}
 NOT_A_PERSONS_ROW = {
     "requests.Inquiry": "of the house: it ends with the last person of its branches (requests.inquiries.words)",
+    "requests.Dispute": "of the house: it ends with its person once it is closed (requests.disputes.words)",
     "clients.ClientContact": "people at the client, who are no consumers",
     "clients.HistoricalClientContact": "people at the client, who are no consumers",
     "clients.Instruction": "the client's words",
