@@ -42,7 +42,7 @@ from portal.work import (
     give_back,
     renew,
 )
-from requests.erasures import approval, holds, recipients, sweep, tokens
+from requests.erasures import approval, holds, recipients, sweep, tokens, waiting
 from requests.erasures.certificate import certify
 from requests.erasures.intake.models import destroy
 from requests.erasures.intake.reading import read
@@ -100,12 +100,23 @@ def _fail(work: Erasure, fault: str, now: datetime) -> None:
 
 
 def _park(work: Erasure, refusal: Refused, now: datetime) -> None:
-    """Something forbids going on: stop trying, and let the start page and the case say so."""
+    """Something forbids going on: let the start page and the case say so.
+
+    What ends without us is looked at again and again; else trying stops until a person has decided.
+    """
     with suppress(LeaseLost), fence(work, now, although_stopped=True) as locked:
-        locked.work_due, locked.lease_until, locked.last_fault = False, None, refusal.code
-        record_verb(
-            locked, "execute", by=_system(), now=now, outcome="refused", reason=refusal.code
+        is_new = locked.last_fault != refusal.code
+        locked.work_due = refusal.code in waiting.WAITS and not locked.stop_requested
+        locked.next_attempt_at, locked.lease_until, locked.attempts = (
+            now + waiting.LOOK_AGAIN,
+            None,
+            0,
         )
+        locked.last_fault = refusal.code
+        if is_new:
+            record_verb(
+                locked, "execute", by=_system(), now=now, outcome="refused", reason=refusal.code
+            )
 
 
 def _renew_key(work: Erasure, now: datetime) -> None:
@@ -309,6 +320,7 @@ def _notify(work: Erasure, clock: Clock) -> None:
 
 
 def _verify(work: Erasure, clock: Clock) -> None:
+    waiting.check_no_file_waits(work)
     values = _wanted_values(work)
     hits = sweep.sweep(values, progress=lambda *_: renew(work, clock()))
     if hits:

@@ -20,6 +20,7 @@ from portal.work import MAX_ATTEMPTS, given_up, make_due, request_stop
 from requests.erasures.models import Erasure
 from requests.erasures.states import EXECUTION
 from requests.erasures.verbs import hint
+from requests.erasures.waiting import WAITS
 
 STARTED: Final = ("approved", *EXECUTION)
 WORKED_ON: Final = ("reading", *STARTED)
@@ -101,7 +102,6 @@ STEPS: Final = {
 OF_PEOPLE: Final = ("claimed", "journalled", "shredded")
 """The states whose step goes through the people one batch after the other."""
 FAULTS: Final = {
-    "recipient_open": "A recipient has not confirmed the erasure yet. Once all have, try again.",
     "workersdied": "Every worker that took it died. Look at the machine's memory and log, then try again.",
 }
 
@@ -184,6 +184,8 @@ def _words(erasure: Erasure, kind: str) -> tuple[str, str]:
         return "A worker is at it", ""
     if kind == "retried":
         when = _time(erasure.next_attempt_at)
+        if erasure.last_fault in WAITS:
+            return "Waiting", f"{WAITS[erasure.last_fault]} It is looked at again at {when}."
         tried = (
             f"Attempt {max(1, erasure.attempts)} of {MAX_ATTEMPTS} failed ({erasure.last_fault})."
         )

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from clients.models import Instruction
 from consumers.imports import runner
 from consumers.models import Consumer, ImportJob, SensitiveIncident
-from portal import ledger, vault
+from portal import ledger, outbox, vault
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from requests.erasures import execution
 from requests.erasures.models import Erasure
@@ -44,6 +44,7 @@ def import_people(page: Page, picture: Picture, name: str) -> ImportJob:
     page.reload()
     page.get_by_text("Finished").first.wait_for()
     picture(page, f"{name}-result")
+    outbox.send_due(timezone.now())  # The file of an import that has ended goes by the outbox.
     return ImportJob.objects.latest("logged_at")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -10,7 +11,8 @@ from django.db import transaction
 
 from clients.instructions import verbs as instructions
 from clients.models import Client, Instruction
-from consumers.models import Consumer, LegalHold, SuppressionToken
+from consumers.imports import source
+from consumers.models import Consumer, ImportJob, LegalHold, SuppressionToken
 from consumers.profile import Profile
 from consumers.vaulting import open_profiles
 from portal import ledger, vault
@@ -20,7 +22,7 @@ from portal.ledger.models import Leaf
 from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, SECURITY_OFFICER
 from portal.work import MAX_ATTEMPTS, claim
-from requests.erasures import execution, tokens, verbs
+from requests.erasures import execution, tokens, verbs, waiting
 from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure
 from requests.erasures.subjects import matched_ids
@@ -230,3 +232,29 @@ def test_a_case_without_a_key_is_carried_to_its_end_and_says_what_it_could_not_l
     assert "For 2 of them" in orjson.loads(approved.certificate)["residue_sweep"]
     assert Consumer.objects.filter(state="erased").count() == 2
     assert list(open_profiles(Consumer.objects.all()).values()) == [CHARLIE]
+
+
+def test_no_certificate_while_an_import_keeps_a_file_that_may_name_the_erased(
+    client_: Client, approved: Erasure, now: datetime
+) -> None:
+    job = ImportJob(client=client_, kind=ImportJob.Kind.CONSUMERS, channel="file", received_at=now)
+    job.open_case(by=User.objects.system(), now=now)
+    source.keep(job, BytesIO(b"email\nalice@example.com\n"), "people.csv")
+    job.save(force_insert=True)
+    later = now + timedelta(days=2)
+    for hours in range(3):
+        execution.run_due(at(later + hours * waiting.LOOK_AGAIN))
+    approved.refresh_from_db()
+    assert (approved.state, approved.last_fault, approved.work_due) == (
+        "recipients_notified",
+        "import_open",
+        True,
+    )
+    refused = Leaf.objects.filter(object_id=approved.pk, reason="import_open")
+    assert refused.count() == 1, "once, not each hour"
+
+    ImportJob.objects.update(closed_at=later)
+    source.remove(ImportJob.objects.get())
+    execution.run_due(at(later + 4 * waiting.LOOK_AGAIN))
+    approved.refresh_from_db()
+    assert (approved.state, approved.last_fault) == ("certified", "")

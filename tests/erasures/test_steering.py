@@ -19,7 +19,7 @@ from portal.models import User
 from portal.roles import ACCOUNT_MANAGER, AUDITOR, SECURITY_OFFICER
 from portal.startpage import due_for
 from portal.work import LEASE, MAX_ATTEMPTS
-from requests.erasures import execution, recipients, steering, sweep, verbs
+from requests.erasures import execution, recipients, steering, sweep, verbs, waiting
 from requests.erasures.approval import mark_of
 from requests.erasures.models import Erasure, ErasureSubject
 from tests.erasures.people import ALICE, BOB, CHARLIE, load
@@ -295,15 +295,30 @@ def test_what_was_given_up_is_shown_and_goes_on_when_somebody_tries_again(
 def test_a_case_that_was_forbidden_to_go_on_says_why_and_is_tried_again(
     erasure: Erasure, officer: User, later: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def forbidden(work: Erasure, clock: Any) -> None:
+        raise Refused("Something forbids it.", code="something")
+
     with monkeypatch.context() as patched:
-        patched.setattr(recipients, "_providers", [lambda _: [recipients.Recipient("V", False)]])
+        patched.setitem(execution.STEPS, "nullified", forbidden)
         run(later)
         assert steering.standing(fresh(erasure), later).kind == "failed"
         page = page_of(erasure, officer)
-        assert "A recipient has not confirmed the erasure yet" in page
+        assert "The workers have given up (something)" in page
         assert "Keys that have been shredded stay shredded" in page
     steering.try_again(erasure, by=officer, now=later)
     assert run(later) == 1
+    assert fresh(erasure).state == "certified"
+
+
+def test_a_case_that_waits_for_a_recipient_says_so_and_goes_on_by_itself(
+    erasure: Erasure, officer: User, later: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(recipients, "_providers", [lambda _: [recipients.Recipient("V", False)]])
+        run(later)
+        assert steering.standing(fresh(erasure), later).kind == "retried"
+        assert "A recipient has not confirmed the erasure yet" in page_of(erasure, officer)
+    assert run(later + waiting.LOOK_AGAIN) == 1
     assert fresh(erasure).state == "certified"
 
 
