@@ -27,12 +27,13 @@ class Due:
 
 @dataclass(frozen=True)
 class StaffPage:
-    """A page of its own that the menu offers to `roles`."""
+    """A page of its own that the menu offers to `roles`; the lowest `rank` comes first."""
 
     label: str
     route: str
     roles: Sequence[str]
     hint: str = ""
+    rank: int = 1
 
     @property
     def url(self) -> str:
@@ -63,5 +64,6 @@ def due_for(user: User, now: datetime) -> list[Due]:
 
 
 def pages_for(user: User | AnonymousUser) -> list[StaffPage]:
-    """The pages of their own that `user` may open, in the order in which they were offered."""
-    return [page for page in _pages if has_role(user, *page.roles)]
+    """The pages of their own that `user` may open, by rank and in the order in which they were offered."""
+    offered = [page for page in _pages if has_role(user, *page.roles)]
+    return sorted(offered, key=lambda page: page.rank)

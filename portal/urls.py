@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import healthz
+from portal.worklist.views import worklist
 
 handler400 = "portal.errorpages.bad_request"
 
 urlpatterns = [
     path("healthz", healthz),
+    path("work/", worklist, name="worklist"),
     path("letters/", include("portal.correspondence.urls")),
     path("consumers/", include("consumers.urls")),
     path("imports/", include("consumers.imports.urls")),

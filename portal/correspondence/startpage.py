@@ -22,6 +22,7 @@ add_page(
         "correspondence:templates",
         (SECURITY_OFFICER,),
         "The texts of acknowledgements, answers and notices",
+        rank=2,
     )
 )
 
