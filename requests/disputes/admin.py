@@ -38,7 +38,8 @@ VERBS: Final = (
          form=forms.BodyNoticeForm,
          explain="Can be recorded on any day, also before we answered. Our reply is due ten business days after it."),
     Verb("reply_to_body", "Reply to the dispute body…", body.reply_to_body,
-         explain="Sends the letter below by post, with the chronology enclosed."),
+         explain="Sends the letter below by post, with the response pack (chronology, assessment, correspondence) "
+         "enclosed. What you only noted stays here."),
     Verb("find_eligible", "Found eligible…", body.find_eligible,
          explain="The dispute body takes the complaint."),
     Verb("find_ineligible", "Found ineligible…", body.find_ineligible, form=forms.IneligibleForm,
@@ -99,7 +100,7 @@ LETTERS: Final[dict[str, tuple[str, Callable[[Dispute], dict[str, str]]]]] = {
         letters.FINAL_RESPONSE,
         lambda case: verbs.response_values(case, timezone.now()),
     ),
-    "reply_to_body": (letters.REPLY, body.reply_values),
+    "reply_to_body": (letters.REPLY, lambda case: body.reply_values(case, timezone.now())),
     "send_objection": (
         letters.OBJECTION,
         lambda case: panel.objection_values(case, timezone.now()),
@@ -247,7 +248,7 @@ class DisputeAdmin(CaseAdmin[Dispute]):
             "complainant": [part for part in (name, *lines, email) if part],
             "conditions": panel.conditions(case, day_of(timezone.now())),
             "remedies": case.remedies.select_related("performed_by", "verified_by"),
-            "timeline": timeline(case),
+            "timeline": timeline(case, timezone.now()),
             "may_act": has_role(request.user, *STAFF),
         }
 

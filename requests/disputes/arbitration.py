@@ -22,6 +22,12 @@ BARS: Final = {
     "dpa_panel": "A matter for a data protection authority's panel",
 }
 """What rules arbitration out, whatever steps were taken (R17). Human resources data does, too."""
+UNBARRED: Final = {
+    "arbitrated": "Never arbitrated before",
+    "judgment": "No final judgment",
+    "settled": "No settlement between the parties",
+    "dpa_panel": "Not before a panel of data protection authorities",
+}
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ def _bars(facts: Facts) -> list[Condition]:
     standing = [
         Condition(
             f"not_{code}",
-            f"Not: {said.lower()}",
+            UNBARRED[code],
             code not in facts.bars,
             "Staff noted that it is."
             if code in facts.bars
@@ -147,11 +153,11 @@ def _bars(facts: Facts) -> list[Condition]:
             f"{SOURCE}, B and C",
             False,
         )
-        for code, said in BARS.items()
+        for code in BARS
     ]
     hr = Condition(
         "not_hr_data",
-        "Not: human resources data",
+        "No human resources data",
         not facts.hr_data,
         "The complaint is about human resources data." if facts.hr_data else "Consumer data.",
         "R13, R17",

@@ -24,6 +24,7 @@ from pypdf import PageObject, PdfReader, PdfWriter
 from portal import vault
 from portal.cases import files, thread
 from portal.cases.models import CaseFile
+from portal.correspondence.purposes import purpose
 from portal.correspondence.verbs import letters_of
 from portal.letters import LetterFailed, render_pdf
 from requests.disputes.models import Dispute, day_of
@@ -91,6 +92,7 @@ def _show(found: Attachment, content: bytes) -> None:
     except Exception:  # noqa: BLE001  (whatever a stranger's file does to its reader, the binder is made)
         found.pages, found.text = [], ""
         found.trouble = "Could not be read; it is in the ZIP as it came"
+    found.text = found.text.replace("\r\n", "\n")
     if len(found.text) > LONGEST_TEXT:
         found.text = found.text[:LONGEST_TEXT]
         found.trouble = "Only its beginning is shown; it is whole in the ZIP"
@@ -173,7 +175,7 @@ def _front(case: Dispute, now: datetime) -> dict[str, Any]:
         "complaint": content.get("complaint", "(erased with its person)"),
         "merits": content.get("merits", ""),
         "resolution": content.get("resolution", ""),
-        "timeline": [one.sentence for one in timeline(case)],
+        "timeline": [one.sentence for one in timeline(case, now)],
         "conditions": [
             [one.name, "Yes" if one.met else "No", one.evidence, one.source]
             for one in conditions(case, day_of(case.notice_at or now))
@@ -192,6 +194,7 @@ def _front(case: Dispute, now: datetime) -> dict[str, Any]:
         ],
         "letters": [
             [
+                purpose(letter.purpose).label.removeprefix("Dispute: "),
                 str(letter.get_way_display()),
                 letter.get_state_display(),
                 f"{day_of(letter.drafted_at):%-d %B %Y}",
@@ -235,7 +238,7 @@ def _members(case: Dispute, now: datetime) -> Iterator[tuple[str, bytes]]:
         yield "binder.pdf", binder_pdf(case, now=now)
     except LetterFailed:
         yield "binder-not-made.txt", b"The binder could not be set as a PDF; the files are below.\n"
-    yield "chronology.txt", "\n".join(one.sentence for one in timeline(case)).encode()
+    yield "chronology.txt", "\n".join(one.sentence for one in timeline(case, now)).encode()
     for one in attachments(case):
         if one.content is not None:
             yield one.kept_as, one.content

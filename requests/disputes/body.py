@@ -3,16 +3,13 @@
 from collections.abc import Collection
 from datetime import date, datetime
 
-from django.conf import settings
-
 from portal.cases import files, timekeeping
 from portal.cases.models import CaseClock
 from portal.cases.verbs import transition
 from portal.errors import Refused
-from portal.letters import render_pdf
 from portal.models import User
 from portal.regimes import ANA_REPLY
-from requests.disputes import letters, verbs
+from requests.disputes import documents, letters, verbs
 from requests.disputes.models import Dispute, Ineligible, Outcome, Remedy, day_of
 from requests.disputes.timeline import timeline
 
@@ -81,7 +78,7 @@ def mediate(case: Dispute, *, by: User, now: datetime) -> None:
         pass
 
 
-def reply_values(case: Dispute) -> dict[str, str]:
+def reply_values(case: Dispute, now: datetime) -> dict[str, str]:
     """What our reply says: what happened, our assessment, the remedy that we propose (document 11)."""
     verbs.check_assessed(case)
     content = case.unseal_content()
@@ -89,7 +86,7 @@ def reply_values(case: Dispute) -> dict[str, str]:
         "reference": case.reference,
         "body_reference": case.body_reference or "(no reference given)",
         "noticed_on": f"{day_of(case.noticed_at or case.received_at):%-d %B %Y}",
-        "chronology": "\n".join(one.sentence for one in timeline(case)),
+        "chronology": "\n".join(one.sentence for one in timeline(case, now)),
         "merits": content["merits"],
         "remedy_proposal": content.get("remedy") or content["resolution"],
     }
@@ -103,18 +100,18 @@ def check_can_reply(case: Dispute) -> None:
 
 
 def reply_to_body(case: Dispute, *, by: User, now: datetime) -> None:
-    """Send our reply by letter, with the chronology as an enclosure (R15)."""
+    """Send our reply by letter, with the response pack as an enclosure (R15, document 11)."""
     with transition(case, "reply_to_body", by=by, now=now) as locked:
         if locked.body_replied_at is not None:
             raise Refused(
                 "The reply was sent already; add a note for what follows.", code="replied"
             )
-        values = reply_values(locked)
+        values = reply_values(locked, now)
         enclosed = files.attach(
             locked,
-            chronology_pdf(locked, now=now),
+            documents.response_pack_pdf(locked, values, now=now),
             kind="enclosure",
-            name=f"{locked.reference} chronology.pdf",
+            name=f"{locked.reference} response pack.pdf",
             content_type="application/pdf",
             by=by,
             now=now,
@@ -123,21 +120,6 @@ def reply_to_body(case: Dispute, *, by: User, now: datetime) -> None:
         verbs.write(locked, letters.REPLY, to, values, "letter", by, now, enclosed)
         locked.body_replied_at = now
         timekeeping.stop(locked, Kind.REPLY, by=by, now=now)
-
-
-def chronology_pdf(case: Dispute, *, now: datetime) -> bytes:
-    """The timeline as a document that one can read aloud."""
-    return render_pdf(
-        "dispute_timeline.typ",
-        {
-            "title": f"What happened in {case.reference}",
-            "company": settings.COMPANY_NAME,
-            "reference": case.reference,
-            "sentences": [one.sentence for one in timeline(case)],
-            "written_on": f"{day_of(now):%-d %B %Y}",
-        },
-        made_at=now,
-    )
 
 
 def resolve(

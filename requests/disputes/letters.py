@@ -80,7 +80,7 @@ register_purpose(
     default_body=(
         "To whom it may concern,\n\nwe received your notice on {noticed_on} and reply as follows.\n\n"
         "What happened:\n{chronology}\n\nOur assessment:\n{merits}\n\nWhat we propose:\n{remedy_proposal}\n\n"
-        "The correspondence is enclosed."
+        "Enclosed is our response pack with the chronology and the correspondence."
     ),
     channel="letter",
     required=frozenset({"chronology", "merits", "remedy_proposal"}),
@@ -108,6 +108,25 @@ def complainant(case: Dispute) -> Party:
     """Who complained, as sealed with the case; empty where it was erased."""
     name, email, lines = case.unseal_content().get("complainant", ["", "", []])
     return Party(name, email, tuple(lines))
+
+
+def _free(case: Dispute, now: datetime) -> tuple[Party, dict[str, str]]:
+    return complainant(case), common(case, now)
+
+
+register_purpose(
+    "disputes.letter",
+    "Dispute: any other letter to the complainant",
+    placeholders={
+        "name": "Pat Sample",
+        "reference": "DC-2026-000000",
+        "received_on": "3 March 2026",
+    },
+    default_subject="Your complaint {reference}",
+    default_body="Dear {name},\n\nyou complained to us on {received_on}.\n\n(Write your letter here.)",
+    case_kinds=frozenset({"requests.dispute"}),
+    values=_free,
+)
 
 
 def is_unreachable(to: Party, way: str) -> bool:

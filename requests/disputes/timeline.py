@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from portal.cases import timekeeping
+from portal.cases.models import CaseClock
 from requests.disputes.arbitration import BARS
 from requests.disputes.frameworks import ANA
 from requests.disputes.models import Arrival, Dispute, day_of
@@ -26,9 +28,9 @@ class Happening:
     sentence: str
 
 
-def timeline(case: Dispute) -> list[Happening]:
-    """Everything that happened to the case, oldest first."""
-    told = [*_direct(case), *_body(case), *_remedies(case), *_upper(case), *_end(case)]
+def timeline(case: Dispute, now: datetime) -> list[Happening]:
+    """Everything that has happened to the case by `now`, oldest first."""
+    told = [*_direct(case, now), *_body(case), *_remedies(case), *_upper(case), *_end(case)]
     # What happened on one day stays in the order of the ladder, which is that in which it was gathered.
     return [
         Happening(at, f"On {day_of(at):%-d %B %Y} {sentence}.")
@@ -39,7 +41,7 @@ def timeline(case: Dispute) -> list[Happening]:
 Told = Iterator[tuple[datetime, str]]
 
 
-def _direct(case: Dispute) -> Told:
+def _direct(case: Dispute, now: datetime) -> Told:
     about = case.get_category_display().lower()
     if case.complained_at is not None:
         way = case.get_channel_display().lower() if case.arrival == Arrival.DIRECT else ""
@@ -48,8 +50,12 @@ def _direct(case: Dispute) -> Told:
         yield case.acknowledged_at, "we acknowledged it"
     if case.assessed_at is not None:
         yield case.assessed_at, "we wrote down our assessment of its merits and how it is resolved"
+    due = timekeeping.view(case, CaseClock.Kind.RESPONSE)
+    ended = min(one for one in (case.answered_at, case.closed_at, now) if one)
+    if due is not None and day_of(ended) > due.due_on:
+        yield due.due_at, "the time for our own answer ended without one"
     if case.answered_at is not None:
-        late = case.state == "direct_lapsed" or _was_late(case)
+        late = _was_late(case)
         yield (
             case.answered_at,
             f"we sent our final response{', after its time was over' if late else ''}",

@@ -19,7 +19,6 @@ from portal.roles import SECURITY_OFFICER, has_role
 from portal.staffpages import render_staff, staff_page
 from portal.uploadgate import evidence_size
 from requests.disputes import binder, certifications, documents
-from requests.disputes.body import chronology_pdf
 from requests.disputes.forms import CertificationForm, LogForm, YearForm
 from requests.disputes.models import Certification, Dispute, day_of
 from requests.disputes.states import READERS, STAFF
@@ -60,7 +59,9 @@ def _log_page(request: HttpRequest, form: LogForm, *, status: int) -> HttpRespon
 def timeline_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The chronology, which names nobody."""
     case = get_object_or_404(Dispute, pk=pk)
-    return _handed_out(request, case, "timeline", chronology_pdf(case, now=timezone.now()), "pdf")
+    return _handed_out(
+        request, case, "timeline", documents.chronology_pdf(case, now=timezone.now()), "pdf"
+    )
 
 
 @require_GET
