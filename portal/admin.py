@@ -25,6 +25,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
+from django.views.decorators.http import require_http_methods
 
 from portal.cases import files, thread, timekeeping, verbs
 from portal.cases.models import Case
@@ -84,6 +85,11 @@ class PortalAdminSite(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and has_role(request.user, *ALL_ROLES)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """A page for staff. A method that it does not know is refused, and not taken for a GET."""
+        known = require_http_methods(["GET", "HEAD", "POST"])
+        return super().admin_view(known(view), cacheable)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The admin's pages but for the one that looks for any row by its kind and id, whoever asks."""

@@ -56,9 +56,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.hygiene.hygiene",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "portal.middleware.replay_gate",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -181,6 +182,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "portal.errorpages.csrf_failure"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
@@ -189,6 +191,10 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 # The demo is served without TLS on this machine only; every other installation is behind TLS.
 _TLS = not DEMO
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _TLS
+CSRF_COOKIE_HTTPONLY = True
+if _TLS:
+    # Such a cookie is taken from this very host over TLS alone, so that no neighbour in the domain can set one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
@@ -211,6 +217,8 @@ CONTENT_SECURITY_POLICY = {
 # ------------------------------------------------------------------------------------- static files
 
 STATIC_URL = "static/"
+# No other site needs our style sheets.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(STATE_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
 STORAGES: dict[str, Any] = {

@@ -16,7 +16,7 @@ from django.http import (
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from clients.access import within_reach
@@ -170,7 +170,7 @@ def _known(job: ImportJob) -> dict[str, Any]:
     return {"job": job, "file_name": source.file_name(job)}
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far the import is, and once it has ended what came of it."""
@@ -200,7 +200,7 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return _progress(request, pk)
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def _progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = _job(request, pk)
@@ -226,7 +226,7 @@ def act(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
     return redirect("imports:job", pk=job.pk)
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def problems(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The rows that did not simply go in, as a CSV file without any value of the client's file."""

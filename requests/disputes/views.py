@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.admin import staff_user
 from portal.cases.verbs import record_verb
@@ -54,7 +54,7 @@ def _log_page(request: HttpRequest, form: LogForm, *, status: int) -> HttpRespon
     return response
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def timeline_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The chronology, which names nobody."""
@@ -64,7 +64,7 @@ def timeline_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def memo_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The arbitration readiness memo (document 12)."""
@@ -72,7 +72,7 @@ def memo_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _handed_out(request, case, "memo", documents.memo_pdf(case, now=timezone.now()), "pdf")
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def binder_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Everything about the case as one PDF, for those who handle it."""
@@ -80,7 +80,7 @@ def binder_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _handed_out(request, case, "binder", binder.binder_pdf(case, now=timezone.now()), "pdf")
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def binder_zip(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Everything about the case as files with a manifest."""
@@ -99,7 +99,7 @@ def _handed_out(
     return response
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def statistics_page(request: HttpRequest) -> HttpResponse:
     """A year of disputes in the dispute body's shape (document 17)."""
@@ -112,7 +112,7 @@ def statistics_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def statistics_csv(request: HttpRequest) -> HttpResponse:
     """The same as a file."""

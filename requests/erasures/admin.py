@@ -158,7 +158,8 @@ class ErasureAdmin(CaseAdmin[Erasure]):
         if case.approved_at:
             facts.append(("Approved", f"{moment(case.approved_at)} by {case.approved_by}"))
         if case.recall_until and case.state == "approved":
-            facts.append(("Can be recalled until", moment(case.recall_until)))
+            can = "Can" if timezone.now() < case.recall_until else "Could"
+            facts.append((f"{can} be recalled until", moment(case.recall_until)))
         if case.root_generation:
             facts.append(("Root generation destroyed", case.root_generation))
         if case.last_fault and case.state not in ("reading", *steering.STARTED):

@@ -94,7 +94,7 @@ class Erasure(SealedRow, LeasedWork, Case):
     def check_clock(self, verb: str, now: datetime) -> None:
         if verb == "recall" and self.recall_until is not None and self.recall_until <= now:
             raise Refused(
-                f"It could be recalled until {self.recall_until:%Y-%m-%d %H:%M} UTC. If it must not be "
+                f"It could be recalled until {self.recall_until:%-d %b %Y, %H:%M} UTC. If it must not be "
                 "carried out, put a legal hold on it at once.",
                 code="window_over",
             )

@@ -67,6 +67,7 @@ def log_in(chromium: Browser, live_server: LiveServer, settings: Settings) -> It
     contexts = []
     settings.SESSION_COOKIE_SECURE = False
     settings.CSRF_COOKIE_SECURE = False
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "sessionid", "csrftoken"
 
     def on_error(error: Error) -> None:
         complaints.append(str(error))

@@ -65,7 +65,7 @@ def test_an_erasure_is_logged_approved_carried_out_and_certified(
     page.get_by_text("Approved, can be recalled").first.wait_for()
 
     execution.run_due(lambda: now + timedelta(days=2))
-    page.reload()
+    # The page asks how far the case is, and loads itself anew.
     page.get_by_role("heading", name="Certificate").wait_for()
     picture(page, "erasure-certified")
     with page.expect_download() as download:

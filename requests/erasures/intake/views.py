@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from clients.access import visible_clients, within_reach
@@ -188,7 +188,7 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return _progress(request, pk)
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def _progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     erasure = _erasure(request, pk)
@@ -198,7 +198,7 @@ def _progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "erasures/intake.html", context)
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def rows(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The rows of a case, a hundred a page in the order of their numbers; all, or those that ended as one thing."""
@@ -222,7 +222,7 @@ def rows(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def preview_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What the erasure of many will do, table by table; for a large case a page of its own."""
@@ -236,7 +236,7 @@ def _number(given: str) -> int:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
 
 
-@require_GET
+@require_safe
 @staff_page(*READERS)
 def row_report(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """Every row with what came of it, as a CSV file without any value of the client's file."""
