@@ -271,6 +271,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "requests.suppressions.tasks.advance_suppressions",
         "schedule": 3600.0,
     },
+    "sweep inquiries": {"task": "requests.inquiries.tasks.sweep_inquiries", "schedule": 3600.0},
     "shred retired keys": {"task": "portal.tasks.shred_retired_keys", "schedule": 60.0},
     "lock mail drops": {"task": "clients.tasks.lock_drops", "schedule": 600.0},
     "recover and roll the vault": {"task": "portal.tasks.long_roll_vault", "schedule": 24 * 3600.0},

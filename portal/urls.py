@@ -16,6 +16,8 @@ urlpatterns = [
     path("imports/", include("consumers.imports.urls")),
     path("disputes/", include("requests.disputes.urls")),
     path("erasures/", include("requests.erasures.urls")),
+    path("inquiries/", include("requests.inquiries.urls")),
+    path("privacy/", include("requests.inquiries.public_urls")),
     path("optouts/", include("requests.optouts.urls")),
     path("suppressions/", include("requests.suppressions.urls")),
     path("instructions/", include("clients.instructions.urls")),

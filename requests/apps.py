@@ -12,3 +12,6 @@ class RequestsConfig(AppConfig):
     def ready(self) -> None:
         from requests import startpage  # noqa: F401  (fills the menu and the start page)
         from requests.disputes import letters  # noqa: F401  (registers what can be written)
+        from requests.inquiries import letters as inquiry_letters
+
+        inquiry_letters.register()

@@ -3,7 +3,7 @@
 from requests.disputes.models import Certification, Dispute, Remedy
 from requests.erasures.intake.models import ErasureFile
 from requests.erasures.models import Erasure, ErasureSubject
-from requests.inquiries.models import Inquiry, InquiryBranch
+from requests.inquiries.models import FormCount, Inquiry, InquiryBranch
 from requests.optouts.models import OptOut
 from requests.suppressions.models import CatalogSuppression, SuppressedDrop
 
@@ -14,6 +14,7 @@ __all__ = [
     "Erasure",
     "ErasureFile",
     "ErasureSubject",
+    "FormCount",
     "Inquiry",
     "InquiryBranch",
     "OptOut",

@@ -40,7 +40,16 @@ pytestmark = pytest.mark.django_db(databases=["default", "vault"])
 MARKS = ("Zanzibar", "alice", "archer", "cust-000001")
 VERBS = ("approve", "withdraw", "hold", "close", "stop", "move")
 """Some of each kind of case. Another client's case must be unknown before its verb is looked at."""
-OPEN = ("login/", "logout/", "healthz", "jsi18n/", "password_change/", "password_change/done/", "")
+OPEN = (
+    "login/",
+    "logout/",
+    "healthz",
+    "jsi18n/",
+    "password_change/",
+    "password_change/done/",
+    "privacy/request/",
+    "",
+)
 """What shows nothing of a client to anybody, or is one's own; the start page is asked apart."""
 
 

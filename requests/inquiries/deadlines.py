@@ -1,14 +1,15 @@
 """The clocks of an inquiry and of its branches: which rules they ask, and what a wait may stop (R2, R3, R7, R43)."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from portal.cases import timekeeping
-from portal.cases.clockwork import check_can_pause
+from portal.cases.clockwork import Event, Happened, check_can_pause, follow
 from portal.cases.models import Case, CaseClock, ClockEvent
 from portal.clocks import local_day
 from portal.errors import Refused
@@ -122,6 +123,26 @@ def go_on(inquiry: Inquiry, *, by: User, now: datetime) -> None:
         view = timekeeping.view(case, RESPONSE)
         if view is not None and view.standing.paused_since is not None:
             timekeeping.resume(case, RESPONSE, by=by, now=now)
+
+
+def extend_all(
+    inquiry: Inquiry, *, reason: str, notice: UUID | None, by: User, now: datetime
+) -> None:
+    """Extend the response's clocks of the inquiry and of the branches that have not answered."""
+    timekeeping.extend(inquiry, RESPONSE, reason=reason, notice=notice, by=by, now=now)
+    for case in list(_with_branches(inquiry))[1:]:
+        view = timekeeping.view(case, RESPONSE)
+        if view is not None and view.standing.is_running and not view.standing.extended:
+            timekeeping.extend(case, RESPONSE, reason=reason, notice=notice, by=by, now=now)
+
+
+def extended_until(view: timekeeping.ClockView) -> date:
+    """The day by which the answer would be due after an extension."""
+    rules = [RULE_OF[code] for code in view.clock.rules]
+    told = [Event(one.kind, one.at, one.rule) for one in view.events]
+    told.append(Event(Happened.EXTENDED, view.clock.received_at, view.rule.code))
+    zone = ZoneInfo(view.clock.time_zone)
+    return follow(rules, view.clock.received_at, zone, told).deadline.due_on
 
 
 def reopen_stopped(inquiry: Inquiry, *kinds: str, by: User, now: datetime) -> None:

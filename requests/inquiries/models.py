@@ -224,3 +224,23 @@ class InquiryBranch(Case):
         from clients.access import check_reach
 
         check_reach(user, self.client_id)
+
+
+class FormCount(models.Model):
+    """How often the public form was sent in an hour from one of 1,024 groups of addresses; no address is kept.
+
+    The group is drawn anew each hour by a keyed digest, so that a row tells nothing of who sent anything.
+    """
+
+    id = plain(models.BigAutoField(primary_key=True))
+    hour = plain(models.DateTimeField())
+    bucket = plain(models.SmallIntegerField())
+    sent = plain(models.PositiveIntegerField(default=0))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "bucket"], name="form_count_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sent} in the hour from {self.hour:%Y-%m-%d %H:%M}"

@@ -103,7 +103,7 @@ BRANCH_TABLE = StateTable(
             (*ANSWERERS, SYSTEM),
             "name the case that followed from",
         ),
-        transition_of("close", ["answered"], "closed", (*ANSWERERS, SYSTEM)),
+        transition_of("close", ["found", "handed_off", "answered"], "closed", (*ANSWERERS, SYSTEM)),
         transition_of("drop", ["found", "handed_off"], "dropped", (*OFFICER, SYSTEM)),
     ],
     initial="found",
