@@ -17,11 +17,12 @@ export UV_NO_PROGRESS := 1
 export UV_SYSTEM_CERTS ?= 1
 export PORT
 
-.PHONY: help run test bench lint lock setup clean
+.PHONY: help run codes test bench lint lock setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run     set up and serve the portal with its demo at http://127.0.0.1:$(PORT)/ (PORT=...)'
+	@echo 'make codes   the log-ins of the running demo, with the one-time codes of this moment'
 	@echo 'make test    set up and run every test (ARGS="-k ..." for some)'
 	@echo 'make bench   measure import, erasure and search'
 	@echo 'make lint    style, types, security and Django checks'
@@ -31,6 +32,9 @@ help:
 
 run: setup
 	@exec $(VENV) -m portal.supervise --stop-with-parent
+
+codes:
+	@PORTAL_DEMO=1 $(VENV) manage.py demologins
 
 # On the servers that the environment names, or else on private throw-away ones.
 test: setup

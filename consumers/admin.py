@@ -20,6 +20,7 @@ from consumers.profile import ATTRIBUTES, Profile, masked
 from consumers.related import related_to
 from consumers.reveal import reveal
 from consumers.vaulting import open_profiles
+from portal.access import require_step_up
 from portal.admin import PortalAdmin, page_of, staff_user
 from portal.errors import Refused
 from portal.paging import NewestPaginator
@@ -84,6 +85,8 @@ class ConsumerAdmin(PortalAdmin[Consumer]):
         consumer = self.get_object(request, object_id)
         if consumer is None or not self.has_view_permission(request, consumer):
             raise Http404
+        if request.method == "POST" and (asks := require_step_up(request, now=timezone.now())):
+            return asks
         form = RevealForm(request.POST or None)
         profile, revealed = open_profiles([consumer]).get(consumer.pk), False
         if request.method == "POST" and form.is_valid():

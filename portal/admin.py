@@ -14,11 +14,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import BadRequest
 from django.db import models, transaction
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
@@ -27,6 +26,7 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
+from portal.access import gate
 from portal.cases import files, thread, timekeeping, verbs
 from portal.cases.models import Case
 from portal.correspondence.purposes import writable_for
@@ -62,15 +62,6 @@ def page_of(kind: str, pk: Any) -> str:
         return ""
 
 
-class RoleAuthenticationForm(AuthenticationForm):
-    """The log-in form. Whoever has no role is told the same as whoever has the wrong password."""
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        super().confirm_login_allowed(user)
-        if not has_role(user, *ALL_ROLES):
-            raise self.get_invalid_login_error()
-
-
 class PortalAdminSite(admin.AdminSite):
     """The place of work. Its start page says what is due; apps add their parts with `add_due`."""
 
@@ -78,13 +69,22 @@ class PortalAdminSite(admin.AdminSite):
     site_title = "Privacy portal"
     index_title = "What is due"
     index_template = "admin/start.html"
-    login_form = RoleAuthenticationForm
     site_url = None
     enable_nav_sidebar = True
     within_reach: ClassVar[Reach | None] = None
 
+    def __init__(self, name: str = "admin") -> None:
+        from portal.access.login import RoleAuthenticationForm
+
+        super().__init__(name)
+        self.login_form = RoleAuthenticationForm
+
     def has_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and has_role(request.user, *ALL_ROLES)
+        return (
+            request.user.is_active
+            and has_role(request.user, *ALL_ROLES)
+            and gate.is_verified(request)
+        )
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page for staff. A method that it does not know is refused, and not taken for a GET."""
@@ -99,13 +99,17 @@ class PortalAdminSite(admin.AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """Change one's own password, with a leaf."""
+        from portal.access.sessions import start_session
         from portal.staff import record_password
 
-        user = staff_user(request)
+        user, key, now = staff_user(request), request.session.session_key, timezone.now()
         with transaction.atomic():
             response = super().password_change(request, extra_context)
             if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
-                record_password(user, by=user, now=timezone.now())
+                # Django has given the session a new key with the new password.
+                this = request.session.session_key or ""
+                start_session(user, this, replaces=key, now=now)
+                record_password(user, by=user, this=this, now=now)
         return response
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -215,7 +219,7 @@ class Verb:
     """A verb of a case as a button and a page of its own.
 
     `name` is the verb in the state table. `form` is called with `case=` and `user=` and its cleaned data are
-    given to `function(case, by=, now=, **cleaned_data)`.
+    given to `function(case, by=, now=, **cleaned_data)`. `step_up` asks for the second factor again first.
     """
 
     name: str
@@ -224,6 +228,7 @@ class Verb:
     form: type["VerbForm"] | None = None
     danger: bool = False
     explain: str = ""
+    step_up: bool = False
 
     @property
     def name_only(self) -> str:
@@ -364,6 +369,9 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         if found is None:
             raise Http404
         user = staff_user(request)
+        asks = gate.require_step_up(request, now=timezone.now()) if found.step_up else None
+        if asks is not None:
+            return asks
         form = self._verb_form(request, case, found, user)
         why_not = self._why_not(case, found, user)
         if request.method == "POST" and form.is_valid():
@@ -392,12 +400,13 @@ class CaseAdmin(PortalAdmin[AnyCase], Generic[AnyCase]):
         """More context for the page of `verb`, such as a preview."""
         return {}
 
-    def file_view(self, request: HttpRequest, pk: Any, file_id: Any) -> FileResponse:
+    def file_view(self, request: HttpRequest, pk: Any, file_id: Any) -> HttpResponseBase:
         """Hand out a file of the case, opened in memory, and record that it was looked at."""
         from portal.filedownload import download
 
         case = self.reachable(request, pk)
-        return download(case, file_id, by=staff_user(request), now=timezone.now())
+        asks = gate.require_step_up(request, now=timezone.now())
+        return asks or download(case, file_id, by=staff_user(request), now=timezone.now())
 
     def _verb_form(self, request: HttpRequest, case: AnyCase, verb: Verb, user: User) -> VerbForm:
         made, initial = verb.form or VerbForm, self.verb_initial(request, verb)

@@ -5,6 +5,7 @@ default outside the demo; what does not fit together is found by `manage.py chec
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "portal.ledger.apps.LedgerConfig",
     "portal.cases.apps.CasesConfig",
     "portal.correspondence.apps.CorrespondenceConfig",
+    "portal.access.apps.AccessConfig",
     "clients.apps.ClientsConfig",
     "consumers.apps.ConsumersConfig",
     # Written out, because the name is also that of an HTTP library (docs/adr/0002).
@@ -64,6 +66,8 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Before anything that acts for a member of staff, who is none before the second step.
+    "portal.access.gate.second_factor",
     # Before the CSRF check, which reads the form and the files in it.
     "portal.uploadgate.upload_gate",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -185,6 +189,9 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "portal.errorpages.csrf_failure"
 SESSION_COOKIE_AGE = 8 * 3600
+SESSION_IDLE_LIMIT = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", default=30))
+# What the portal is called in an authenticator app.
+SITE_NAME = env.str("SITE_NAME", default="Privacy portal")
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 
@@ -198,6 +205,7 @@ if _TLS:
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_PROXY_SSL_HEADER = None
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -264,6 +272,7 @@ CELERY_TASK_ROUTES = {"*.long_*": {"queue": "long"}}
 # A static schedule: the due dates live in the database, never in a message.
 CELERY_BEAT_SCHEDULE = {
     "send the outbox": {"task": "portal.tasks.send_outbox", "schedule": 5.0},
+    "purge sessions and attempts": {"task": "portal.tasks.purge_access", "schedule": 3600.0},
     "seal the ledger": {"task": "portal.tasks.seal_ledger", "schedule": 30.0},
     "run imports": {"task": "consumers.tasks.long_run_imports", "schedule": 10.0},
     "run erasures": {"task": "requests.erasures.tasks.long_run_erasures", "schedule": 10.0},

@@ -16,6 +16,7 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from portal import ledger, outbox
+from portal.access.sessions import end_sessions
 from portal.errors import Refused
 from portal.models import User
 from portal.roles import ADMINISTRATOR, SECURITY_OFFICER, check_role, roles_of
@@ -50,13 +51,19 @@ def record_staff(
     }
     if switched:
         counts["let_in" if user.is_active else "shut_out"] = 1
+    if not user.is_active:
+        end_sessions(user)
     _record("staff.add" if is_new else "staff.change", user, counts, by=by, now=now)
     if SECURITY_OFFICER in gave | took:
         outbox.put(ROLES_MESSAGE, user.pk, now=now)
 
 
-def record_password(user: User, *, by: User, now: datetime) -> None:
-    """Record that `by` has set the password of `user`, in the transaction that stores it."""
+def record_password(user: User, *, by: User, this: str | None = None, now: datetime) -> None:
+    """Record that `by` has set the password of `user`, in the transaction that stores it.
+
+    Their sessions end, but for the one with the key `this` in which they change it themselves.
+    """
+    end_sessions(user, but=this)
     if user.pk == by.pk:
         _record("staff.change_password", user, {}, by=by, now=now)
         return

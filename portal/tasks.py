@@ -39,6 +39,15 @@ def seal_ledger() -> None:
 
 
 @shared_task
+def purge_access() -> None:
+    """Forget sessions that are over and attempts to get in that are older than 30 days."""
+    from portal.access import lockout, sessions
+
+    sessions.purge_sessions(now=timezone.now())
+    lockout.purge(now=timezone.now())
+
+
+@shared_task
 def shred_retired_keys() -> None:
     """Shred the keys of what cases held that have ended."""
     from portal import retire

@@ -12,6 +12,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("work/", worklist, name="worklist"),
     path("letters/", include("portal.correspondence.urls")),
+    path("access/", include("portal.access.urls")),
     path("consumers/", include("consumers.urls")),
     path("imports/", include("consumers.imports.urls")),
     path("disputes/", include("requests.disputes.urls")),

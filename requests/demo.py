@@ -23,6 +23,7 @@ from clients.models import (
     Purpose,
 )
 from clients.verbs import assign_manager, create_client, save_brand, save_contact
+from portal.access.demo import load_authenticator
 from portal.models import User
 from portal.roles import (
     ACCOUNT_MANAGER,
@@ -84,7 +85,7 @@ CONTROLLERS = (
 def load(clock: Callable[[], datetime]) -> Iterator[str]:
     """Make what is missing of the demo; yields a sentence about each part."""
     now = clock()
-    users = {member.username: _member(member) for member in CAST}
+    users = {member.username: _member(member, now) for member in CAST}
     yield f"{len(users)} members of staff"
     for controller in CONTROLLERS:
         client = _client(controller, users, now)
@@ -103,7 +104,7 @@ def logins() -> Iterator[tuple[str, str, str]]:
         yield member.role, member.username, PASSWORD
 
 
-def _member(member: Member) -> User:
+def _member(member: Member, now: datetime) -> User:
     user, new = User.objects.get_or_create(
         username=member.username,
         defaults={
@@ -117,6 +118,7 @@ def _member(member: Member) -> User:
         user.set_password(PASSWORD)
         user.save()
     user.groups.add(Group.objects.get(name=member.role))
+    load_authenticator(user, now=now)
     return user
 
 

@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.signals import user_logged_in
 from django.db import connection
+from django.http import HttpRequest
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
+
+from portal.access.gate import mark_verified
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +55,20 @@ def own_folders(settings: Settings, tmp_path: Path) -> None:
     settings.SECURE_SSL_REDIRECT = False
     settings.STATIC_ROOT = str(tmp_path / "static")
     (tmp_path / "static").mkdir()
+
+
+def _verified(sender: Any, request: HttpRequest, **kwargs: Any) -> None:
+    """A test's browser that logs in by force has given the second factor too; a real log-in has an address."""
+    if not request.path:
+        mark_verified(request.session, now=timezone.now())
+
+
+@pytest.fixture(autouse=True)
+def forced_logins_are_verified() -> Iterator[None]:
+    """`client.force_login(user)` yields a session past the second step."""
+    user_logged_in.connect(_verified)
+    yield
+    user_logged_in.disconnect(_verified)
 
 
 @pytest.fixture

@@ -14,7 +14,17 @@ from portal.personal import subject_column
 from portal.retire import retiring_models
 from portal.sealed import RETIRED
 
-OURS = ("portal", "vault", "ledger", "cases", "correspondence", "clients", "consumers", "requests")
+OURS = (
+    "portal",
+    "vault",
+    "ledger",
+    "cases",
+    "correspondence",
+    "access",
+    "clients",
+    "consumers",
+    "requests",
+)
 
 
 def our_models() -> list[type[models.Model]]:

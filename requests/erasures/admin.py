@@ -34,6 +34,7 @@ VERBS = (
         verbs.approve,
         form=forms.ApproveForm,
         danger=True,
+        step_up=True,
     ),
     Verb(
         "resolve",

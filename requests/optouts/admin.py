@@ -43,6 +43,7 @@ VERBS = (
         verbs.lift,
         form=forms.LiftForm,
         danger=True,
+        step_up=True,
         explain="Only a dated opt-in that is newer than the opt-out lifts it, on the client's instruction, by a "
         "Security Officer who did not log that instruction. Other opt-outs of the same address stay. Where it is of nobody in "
         "particular, the address and the consumer's words are destroyed with the lift.",

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from portal.models import User
+from tests.access.devices import code_of
 from tests.factories import PASSWORD
 
 # Playwright's own loop runs in this thread, and Django would take every query for one from within a coroutine.
@@ -79,6 +80,7 @@ def log_in(chromium: Browser, live_server: LiveServer, settings: Settings) -> It
     def enter(user: User) -> Page:
         user.set_password(PASSWORD)
         user.save()
+        code = code_of(user)
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         contexts.append(context)
         page = context.new_page()
@@ -89,6 +91,8 @@ def log_in(chromium: Browser, live_server: LiveServer, settings: Settings) -> It
         page.get_by_label("Username").fill(user.username)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
+        page.get_by_label("Code").fill(code)
+        page.get_by_role("button", name="Continue").click()
         page.get_by_role("heading", name="What is due").wait_for()
         return page
 

@@ -1,0 +1,14 @@
+"""Access as a Django app."""
+
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    """Second factors, lock-out and sessions of the staff."""
+
+    name = "portal.access"
+    label = "access"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal.access import signals  # noqa: F401  (registers the receivers)
