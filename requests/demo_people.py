@@ -114,7 +114,8 @@ def load_erasures(
             erasures.approve(
                 case, confirmation=case.reference, read=mark_of(case), by=officer, now=now
             )
-        if outcome == "to be recalled":
+        # Of a client without a window to recall in, the worker takes this one up as well.
+        if outcome == "to be recalled" and client.recall_hours:
             erasures.recall(case, by=manager, now=now)
         elif outcome == "rejected":
             erasures.reject(case, by=officer, now=now)
