@@ -247,6 +247,8 @@ USE_I18N = False
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="privacy@localhost")
 # The address that consumers write to and get their answers from; its domain is that of our Message-IDs.
 PRIVACY_MAILBOX = env.str("PRIVACY_MAILBOX", default=DEFAULT_FROM_EMAIL)
+# A mail server that has stopped answering holds a worker for less than its lease.
+EMAIL_TIMEOUT = 30
 MAIL_DOMAIN = PRIVACY_MAILBOX.rpartition("@")[2]
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))

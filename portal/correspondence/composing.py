@@ -1,11 +1,12 @@
 """A released letter as bytes: an e-mail (RFC 5322, text part, attachments) or a PDF for the post."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -13,6 +14,9 @@ from portal.cases import files
 from portal.cases.models import CaseFile
 from portal.correspondence.models import Letter
 from portal.letters import render_pdf
+
+LONGEST_CHAIN: Final = 20
+"""So many of our earlier e-mails are named as references at most."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,16 @@ class Composed:
     content_type: str
 
 
-def compose(letter: Letter, content: dict[str, Any], *, now: datetime) -> Composed:
-    """The letter as it goes out. `content` is its unsealed content."""
+def compose(
+    letter: Letter, content: dict[str, Any], *, now: datetime, is_automatic: bool = False
+) -> Composed:
+    """The letter as it goes out. `content` is its unsealed content.
+
+    `is_automatic` says that no person released it, which an e-mail tells other machines (RFC 3834).
+    """
     if letter.way == Letter.Way.LETTER:
         return _pdf(letter, content, now)
-    return _email(letter, content, now)
+    return _email(letter, content, now, is_automatic)
 
 
 def message_id(letter: Letter) -> str:
@@ -51,16 +60,21 @@ def _pdf(letter: Letter, content: dict[str, Any], now: datetime) -> Composed:
     return Composed(pdf, "letter", f"{letter.case_reference} letter.pdf", "application/pdf")
 
 
-def _email(letter: Letter, content: dict[str, Any], now: datetime) -> Composed:
+def _email(letter: Letter, content: dict[str, Any], now: datetime, is_automatic: bool) -> Composed:
     name, address, _ = content["to"]
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = formataddr((settings.COMPANY_NAME, settings.PRIVACY_MAILBOX))
+    message["Reply-To"] = settings.PRIVACY_MAILBOX
     message["To"] = formataddr((_header(name), address))
     message["Subject"] = content["subject"]
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(letter)
-    if content.get("in_reply_to"):
-        message["In-Reply-To"] = message["References"] = _header(content["in_reply_to"])
+    for header, value in _thread_headers(letter, content):
+        message[header] = value
+    if is_automatic:
+        message["Auto-Submitted"] = (
+            "auto-replied" if content.get("in_reply_to") else "auto-generated"
+        )
     message.set_content(content["body"] + "\n")
     for row in _attached(letter):
         main, _, sub = row.content_type.partition("/")
@@ -74,6 +88,26 @@ def _email(letter: Letter, content: dict[str, Any], now: datetime) -> Composed:
     return Composed(
         message.as_bytes(), "sent", f"{letter.case_reference} e-mail.eml", "message/rfc822"
     )
+
+
+def _thread_headers(letter: Letter, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What puts the e-mail into its conversation: what it answers, and what we wrote to the same address before."""
+    chain = [
+        message_id(one)
+        for one in Letter.objects.filter(
+            client_id=letter.client_id,
+            case_id=letter.case_id,
+            way=Letter.Way.EMAIL,
+            released_at__isnull=False,
+        ).order_by("-released_at")[:LONGEST_CHAIN]
+        if one.unseal_content().get("to", ["", ""])[1] == content["to"][1]
+    ][::-1]
+    answered = _header(content.get("in_reply_to", ""))
+    if answered:
+        yield "In-Reply-To", answered
+        chain = [*(one for one in chain if one != answered), answered]
+    if chain:
+        yield "References", " ".join(chain)
 
 
 def _header(text: str) -> str:

@@ -1,10 +1,14 @@
-"""The outbox's side of a letter: hand the stored bytes to the mail server, and note what became of them."""
+"""The outbox's side of a letter: hand the stored bytes to the mail server, and note what became of them.
+
+Invariant: nothing is noted as sent before the server has taken it. A letter goes out twice only where the server
+took it and its answer, or our note of it, was lost; both have the same Message-ID then.
+"""
 
 import smtplib
 from datetime import datetime
 from email import message_from_bytes, policy
-from email.message import Message
-from typing import Any
+from email.message import EmailMessage
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +21,17 @@ from portal.cases.models import CaseFile
 from portal.correspondence.models import Letter
 from portal.correspondence.verbs import SEND_MESSAGE, party_of
 
+PERMANENT: Final = 500
+
+
+class ExactMessage(EmailMessage):
+    """A parsed e-mail that is written out as the bytes from which it was read."""
+
+    exact = b""
+
+    def as_bytes(self, *args: Any, **kwargs: Any) -> bytes:
+        return self.exact
+
 
 class StoredMessage(DjangoMessage):
     """An e-mail that was composed before, sent byte for byte through whatever back end is set."""
@@ -26,7 +41,8 @@ class StoredMessage(DjangoMessage):
         self._content = content
 
     def message(self, *args: Any, **kwargs: Any) -> Any:
-        stored: Message = message_from_bytes(self._content, policy=policy.SMTP)
+        stored = message_from_bytes(self._content, ExactMessage, policy=policy.SMTP)
+        stored.exact = self._content
         return stored
 
 
@@ -44,11 +60,20 @@ def send_letter(letter_id: UUID, now: datetime) -> None:
         content = opened.read()
     try:
         StoredMessage(content, to).send()
-    except smtplib.SMTPRecipientsRefused:
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as refusal:
+        if not _is_for_good(refusal):
+            raise
         # The server will refuse it again; a person must look at the address.
         _settle(letter, Letter.State.FAILED, now)
         return
     _settle(letter, Letter.State.SENT, now)
+
+
+def _is_for_good(refusal: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> bool:
+    """Whether the server said 5xx; 4xx asks to try again later (RFC 5321, 4.2.1)."""
+    if isinstance(refusal, smtplib.SMTPDataError):
+        return refusal.smtp_code >= PERMANENT
+    return all(code >= PERMANENT for code, _ in refusal.recipients.values())
 
 
 def _copy_of(letter: Letter) -> CaseFile | None:

@@ -123,7 +123,7 @@ def send(letter: Letter, case: Case, *, by: User, now: datetime) -> None:
     with _changing(letter, case, by) as locked:
         check_can_send(locked)
         content = locked.unseal_content()
-        made = composing.compose(locked, content, now=now)
+        made = composing.compose(locked, content, now=now, is_automatic=by.is_system)
         copy = files.attach(
             case,
             made.content,
