@@ -250,6 +250,10 @@ PRIVACY_MAILBOX = env.str("PRIVACY_MAILBOX", default=DEFAULT_FROM_EMAIL)
 # A mail server that has stopped answering holds a worker for less than its lease.
 EMAIL_TIMEOUT = 30
 MAIL_DOMAIN = PRIVACY_MAILBOX.rpartition("@")[2]
+# imaps://user:password@host/folder; without it no e-mail is fetched (docs/operating/mail.md).
+PRIVACY_IMAP_URL = env.str("PRIVACY_IMAP_URL", default="")
+PRIVACY_IMAP_DONE_FOLDER = env.str("PRIVACY_IMAP_DONE_FOLDER", default="Portal")
+PRIVACY_MAIL_MAX_BYTES = env.int("PRIVACY_MAIL_MAX_BYTES", default=25 * 1024**2)
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 else:
@@ -275,6 +279,7 @@ CELERY_TASK_ROUTES = {"*.long_*": {"queue": "long"}}
 CELERY_BEAT_SCHEDULE = {
     "send the outbox": {"task": "portal.tasks.send_outbox", "schedule": 5.0},
     "purge sessions and attempts": {"task": "portal.tasks.purge_access", "schedule": 3600.0},
+    "fetch mail": {"task": "portal.correspondence.tasks.fetch_mail", "schedule": 60.0},
     "seal the ledger": {"task": "portal.tasks.seal_ledger", "schedule": 30.0},
     "run imports": {"task": "consumers.tasks.long_run_imports", "schedule": 10.0},
     "run erasures": {"task": "requests.erasures.tasks.long_run_erasures", "schedule": 10.0},

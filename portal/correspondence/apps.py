@@ -11,7 +11,12 @@ class CorrespondenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from portal import leftovers
         from portal.correspondence import (
+            rawmail,
             sending,  # noqa: F401  (registers the outbox's handler)
             startpage,  # noqa: F401  (registers what is due)
         )
+        from portal.correspondence.models import InboundMessage
+
+        leftovers.register(rawmail.FOLDER, InboundMessage)

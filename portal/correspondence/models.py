@@ -6,9 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from portal.correspondence.purposes import purposes
+from portal.house import HOUSE_ID
 from portal.ids import new_id
 from portal.personal import Category, personal, plain
 from portal.sealed import SealedRow, retired_index
+from portal.work import LeasedWork
 
 
 class TemplateVersion(models.Model):
@@ -117,3 +119,118 @@ class Letter(SealedRow):
         """The kind of letter as staff read it."""
         known = {one.code: one.label for one in purposes()}
         return known.get(self.purpose, self.purpose)
+
+
+class Mailbox(LeasedWork):
+    """The privacy mailbox: one row, whose lease lets one worker at a time fetch from it."""
+
+    THE_ONE = 1
+
+    id = plain(models.SmallIntegerField(primary_key=True, default=THE_ONE, editable=False))
+    reached_at = plain(
+        models.DateTimeField(null=True, help_text="When it was last read to the end.")
+    )
+    unreachable_since = plain(models.DateTimeField(null=True))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="mailbox_is_one")]
+
+    def __str__(self) -> str:
+        return "privacy mailbox"
+
+
+class InboundMessage(SealedRow):
+    """One e-mail that came in. `sealed` holds sender, subject and text; the whole e-mail lies sealed in the media folder.
+
+    Once a case has taken it, its words are that case's and are emptied here, so that they are erased with it.
+    """
+
+    retires = True
+
+    class State(models.TextChoices):
+        NEW = "new", "Not yet looked at"
+        TAKEN = "taken", "Taken by a case"
+        QUARANTINED = "quarantined", "Put aside for a person"
+        IGNORED = "ignored", "Ignored"
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    client_id = plain(models.UUIDField(default=HOUSE_ID, editable=False))
+    uidvalidity = plain(models.BigIntegerField())
+    uid = plain(models.BigIntegerField())
+    digest = plain(
+        models.BinaryField(
+            max_length=16, help_text="Keyed digest of what makes it the same e-mail."
+        )
+    )
+    thread_digest = plain(
+        models.BinaryField(max_length=16, null=True, help_text="Keyed digest of its Message-ID.")
+    )
+    received_at = plain(models.DateTimeField(help_text="When the mail server received it."))
+    fetched_at = plain(models.DateTimeField())
+    size = plain(models.BigIntegerField())
+    state = plain(models.CharField(max_length=12, choices=State.choices, default=State.NEW))
+    reason = plain(models.CharField(max_length=40, blank=True))
+    attempts = plain(models.PositiveSmallIntegerField(default=0))
+    case_kind = plain(models.CharField(max_length=60, blank=True))
+    case_id = plain(models.UUIDField(null=True))
+    case_reference = plain(models.CharField(max_length=20, blank=True))
+    settled_at = plain(models.DateTimeField(null=True))
+    settled_by = plain(
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    )
+    sealed = personal(
+        models.BinaryField(null=True, editable=False),
+        Category.FREE_TEXT,
+        Category.NAME,
+        Category.EMAIL,
+        label="user.content.private",
+        sealed=True,
+    )
+
+    class Meta:
+        ordering = ["received_at", "pk"]
+        indexes = [
+            models.Index(fields=["thread_digest"], name="inbound_thread"),
+            models.Index(
+                fields=["state", "received_at"],
+                condition=Q(state__in=("new", "quarantined")),
+                name="inbound_waiting",
+            ),
+            models.Index(
+                fields=["settled_at"],
+                condition=Q(state="ignored", sealed__isnull=False),
+                name="inbound_kept",
+            ),
+            retired_index("inbound_retired"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="inbound_once"),
+            models.CheckConstraint(condition=Q(client_id=HOUSE_ID), name="inbound_of_the_house"),
+            models.CheckConstraint(
+                condition=Q(settled_at__isnull=True, settled_by__isnull=True)
+                | Q(settled_at__isnull=False, settled_by__isnull=False),
+                name="inbound_settled_pair",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("new", "quarantined"), settled_at__isnull=True)
+                | Q(state__in=("taken", "ignored"), settled_at__isnull=False),
+                name="inbound_settled_when_decided",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="taken", case_id__isnull=False, sealed__isnull=True)
+                | ~Q(state="taken") & Q(case_id__isnull=True),
+                name="inbound_taken_by_a_case",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("new", "taken")) | ~Q(reason=""),
+                name="inbound_put_aside_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"E-mail of {self.received_at:%-d %B %Y, %H:%M} UTC"
+
+    def remove_outside(self) -> None:
+        from portal.correspondence.rawmail import remove_raw
+
+        remove_raw(self)

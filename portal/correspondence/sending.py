@@ -8,7 +8,7 @@ import smtplib
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -41,7 +41,8 @@ class StoredMessage(DjangoMessage):
         self._content = content
 
     def message(self, *args: Any, **kwargs: Any) -> Any:
-        stored = message_from_bytes(self._content, ExactMessage, policy=policy.SMTP)
+        readable = policy.SMTP.clone(message_factory=ExactMessage)
+        stored = cast("ExactMessage", message_from_bytes(self._content, policy=readable))
         stored.exact = self._content
         return stored
 
@@ -67,6 +68,12 @@ def send_letter(letter_id: UUID, now: datetime) -> None:
         _settle(letter, Letter.State.FAILED, now)
         return
     _settle(letter, Letter.State.SENT, now)
+
+
+def note_bounce(letter: Letter) -> None:
+    """Note that an e-mail came back after it was sent: a person must look at the address."""
+    sent = Letter.objects.filter(pk=letter.pk, state=Letter.State.SENT, way=Letter.Way.EMAIL)
+    sent.update(state=Letter.State.FAILED, delivered_at=None)
 
 
 def _is_for_good(refusal: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> bool:

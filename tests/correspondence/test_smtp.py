@@ -11,7 +11,6 @@ import pytest_django
 
 from portal import outbox
 from portal.cases import files
-from portal.cases.models import CaseFile
 from portal.correspondence import verbs
 from portal.correspondence.composing import message_id
 from portal.correspondence.models import Letter
@@ -19,7 +18,7 @@ from portal.models import OutboxMessage, User
 from portal.roles import SECURITY_OFFICER
 from requests.optouts.models import OptOut
 from tests.correspondence.mailserver import Handler, mail_server
-from tests.correspondence.test_letters import ALICE, PURPOSE, VALUES
+from tests.correspondence.test_letters import ALICE, PURPOSE, VALUES, copy_of
 from tests.factories import NOW, make_client, staff_in
 from tests.optouts.helpers import make_opt_out
 
@@ -66,7 +65,7 @@ def test_the_server_gets_the_very_bytes_that_are_kept(smtp: Handler, case: OptOu
     deliver(1)
     ((to, content),) = smtp.taken
     assert (state_of(letter), to) == ("sent", ["alice@example.com"])
-    with files.open_content(CaseFile.objects.get(pk=letter.copy_id)) as kept:
+    with files.open_content(copy_of(letter)) as kept:
         assert content == kept.read()
     message = parsed(content)
     assert message["In-Reply-To"] == "<her-mail@example.com>"
