@@ -13,5 +13,6 @@ class RequestsConfig(AppConfig):
         from requests import startpage  # noqa: F401  (fills the menu and the start page)
         from requests.disputes import letters  # noqa: F401  (registers what can be written)
         from requests.inquiries import letters as inquiry_letters
+        from requests.inquiries import mailbox  # noqa: F401  (takes the e-mails that come in)
 
         inquiry_letters.register()

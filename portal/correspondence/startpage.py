@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from portal.admin import PortalAdminSite
-from portal.correspondence.models import Letter
+from portal.correspondence.models import InboundMessage, Letter, Mailbox
 from portal.house import HOUSE_ID
 from portal.models import User
 from portal.roles import DISPUTE_STAFF, SECURITY_OFFICER, has_role
@@ -23,6 +24,14 @@ add_page(
         (SECURITY_OFFICER,),
         "The texts of acknowledgements, answers and notices",
         rank=2,
+    )
+)
+add_page(
+    StaffPage(
+        "Privacy mailbox",
+        "correspondence:mailbox",
+        (SECURITY_OFFICER,),
+        "E-mails that came in and were put aside for you",
     )
 )
 
@@ -51,3 +60,17 @@ def due(user: User, now: datetime) -> Iterator[Due]:
         ("waiting", "Drafts of letters that lie about", Letter.State.DRAFT),
     ):
         yield Due(urgency, label, rows.filter(state=state).count(), f"{url}#{state}")
+
+
+@due_provider
+def mailbox_due(user: User, now: datetime) -> Iterator[Due]:
+    """E-mails that were put aside, and a mailbox that cannot be read."""
+    if not has_role(user, SECURITY_OFFICER):
+        return
+    url = reverse("correspondence:mailbox")
+    aside = InboundMessage.objects.filter(state=InboundMessage.State.QUARANTINED)
+    yield Due("fault", "E-mails put aside", aside.count(), url)
+    box = Mailbox.objects.filter(unreachable_since__isnull=False).first()
+    if box is not None and settings.PRIVACY_IMAP_URL:
+        since = f"{box.unreachable_since:%-d %b %Y, %H:%M}"
+        yield Due("fault", f"Privacy mailbox out of reach since {since} UTC", 1, url)

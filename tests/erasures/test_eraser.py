@@ -266,6 +266,7 @@ FIND_BY_DIGEST = {"consumers.ImportRow"}
 NOT_A_PERSONS_ROW = {
     "requests.Inquiry": "of the house: it ends with the last person of its branches (requests.inquiries.words)",
     "requests.Dispute": "of the house: it ends with its person once it is closed (requests.disputes.words)",
+    "correspondence.InboundMessage": "emptied when a case takes it, or 30 days after it was ignored",
     "clients.ClientContact": "people at the client, who are no consumers",
     "clients.HistoricalClientContact": "people at the client, who are no consumers",
     "clients.Instruction": "the client's words",
