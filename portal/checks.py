@@ -85,3 +85,21 @@ def lists_ask_for_reach(
         if any(field.attname == "client_id" for field in model._meta.fields)
         if not (isinstance(found, PortalAdmin) and found.client_path)
     ]
+
+
+@register()
+def mailbox_url_is_one(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """portal.E005: PRIVACY_IMAP_URL names no mailbox."""
+    from django.conf import settings
+
+    from portal.correspondence.imap import BadUrl, address
+
+    try:
+        if settings.PRIVACY_IMAP_URL:
+            address()
+    except BadUrl as fault:
+        hint = "imaps://user:password@host/folder; see docs/operating/mail.md."
+        return [Error(str(fault), hint=hint, id="portal.E005")]
+    return []

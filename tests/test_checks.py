@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import pytest_django
 from django.contrib import admin
 from django.test import Client as Browser
 from django.urls import reverse
@@ -45,3 +46,22 @@ def test_an_admin_class_that_forgets_the_client_is_found(
     (fault,) = checks.lists_ask_for_reach(None)
     assert fault.id == "portal.E004"
     assert "clients.Instruction" in fault.msg
+
+
+@pytest.mark.parametrize(
+    ("url", "is_fault"),
+    [
+        ("", False),
+        ("imaps://privacy:p%40ss@mail.example.com/INBOX", False),
+        ("pop3://privacy:secret@mail.example.com", True),
+        ("imaps://mail.example.com", True),
+        ("imaps://privacy:secret@mail.example.com:none", True),
+    ],
+)
+def test_a_mailbox_that_cannot_be_one_is_found_and_its_password_not_told(
+    url: str, is_fault: bool, settings: pytest_django.Settings
+) -> None:
+    settings.PRIVACY_IMAP_URL = url
+    found = checks.mailbox_url_is_one(None)
+    assert [one.id for one in found] == ["portal.E005"] * is_fault
+    assert "secret" not in repr(found)

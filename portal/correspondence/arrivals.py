@@ -30,6 +30,7 @@ class Thread:
 
     case_kind: str
     case_id: UUID
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,18 @@ def letters_named(message_ids: tuple[str, ...]) -> list[Letter]:
 
 def _of_our_letter(mail: Mail) -> Thread | None:
     found = letters_named(mail.references)
-    return Thread(found[0].case_kind, found[0].case_id) if found else None
+    return _thread(found[0]) if found else None
+
+
+def _thread(letter: Letter) -> Thread:
+    return Thread(letter.case_kind, letter.case_id, letter.case_reference)
 
 
 def _of_their_mail(mail: Mail) -> Thread | None:
     for one in mail.references:
         before = InboundMessage.objects.filter(thread_digest=digest_of(one), state="taken").first()
         if before is not None and before.case_id is not None:
-            return Thread(before.case_kind, before.case_id)
+            return Thread(before.case_kind, before.case_id, before.case_reference)
     return None
 
 
@@ -126,7 +131,7 @@ def _of_reference(mail: Mail, named: tuple[str, ...]) -> Thread | None:
     for letter in rows.order_by("-released_at")[:50]:
         to = letter.unseal_content().get("to", ["", ""])[1]
         if to and to.lower() == mail.sender.lower():
-            return Thread(letter.case_kind, letter.case_id)
+            return _thread(letter)
     return None
 
 

@@ -202,7 +202,7 @@ def _decide(row: InboundMessage, mail: mailparts.Mail, raw: bytes, by: User, now
     row.seal_content(_content(mail))
     if mail.verdict == mailparts.BOUNCE:
         for letter in arrivals.letters_named(mail.returned_ids):
-            sending.note_bounce(letter)
+            sending.note_bounce(letter, now)
         row.state, row.reason = State.IGNORED, mail.verdict
     elif mail.verdict == mailparts.AUTO_REPLY:
         row.state, row.reason = State.IGNORED, mail.verdict

@@ -15,11 +15,12 @@ from django.conf import settings
 from django.core.mail import EmailMessage as DjangoMessage
 from django.db import transaction
 
-from portal import outbox
+from portal import ledger, outbox
 from portal.cases import files
 from portal.cases.models import CaseFile
 from portal.correspondence.models import Letter
 from portal.correspondence.verbs import SEND_MESSAGE, party_of
+from portal.models import User
 
 PERMANENT: Final = 500
 
@@ -70,10 +71,18 @@ def send_letter(letter_id: UUID, now: datetime) -> None:
     _settle(letter, Letter.State.SENT, now)
 
 
-def note_bounce(letter: Letter) -> None:
+def note_bounce(letter: Letter, now: datetime) -> None:
     """Note that an e-mail came back after it was sent: a person must look at the address."""
     sent = Letter.objects.filter(pk=letter.pk, state=Letter.State.SENT, way=Letter.Way.EMAIL)
-    sent.update(state=Letter.State.FAILED, delivered_at=None)
+    if sent.update(state=Letter.State.FAILED, delivered_at=None):
+        ledger.record(
+            verb="letter.bounce",
+            by=User.objects.system(),
+            client_id=letter.client_id,
+            object_kind=letter._meta.label_lower,
+            object_id=letter.pk,
+            now=now,
+        )
 
 
 def _is_for_good(refusal: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> bool:

@@ -21,6 +21,7 @@ from requests.inquiries.models import Inquiry
 
 KIND: Final = Inquiry._meta.label_lower
 NO_TEXT: Final = "[This e-mail holds no text. See the original.]"
+ANSWERS: Final = "[This e-mail answers what we wrote on {reference}.]"
 MASKED: Final = "[The portal has masked a number in this e-mail that we never accept ({kinds}). The original was not kept.]"
 NAMES: Final = {Kind.CARD: "a payment card", Kind.SSN: "a social security number"}
 
@@ -51,13 +52,16 @@ def join_inquiry(arrival: Arrival, by: User, now: datetime) -> Taken | None:
 
 
 def open_inquiry(arrival: Arrival, by: User, now: datetime) -> Taken | None:
-    """Log an inquiry of what nobody else took."""
+    """Log an inquiry of what nobody else took; of a reply to another kind of case it says which one."""
     mail, found = _without_sensitive(arrival)
+    answers = (
+        arrival.thread.reference if arrival.thread and arrival.thread.case_kind != KIND else ""
+    )
     inquiry = verbs.log_inquiry(
         channel=Channel.EMAIL,
         sender=arrival.sender,
         subject=mail.subject,
-        text=mail.text,
+        text=f"{ANSWERS.format(reference=answers)}\n\n{mail.text}" if answers else mail.text,
         received_at=arrival.received_at,
         by=by,
         now=now,

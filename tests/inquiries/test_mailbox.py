@@ -7,13 +7,19 @@ import pytest
 
 from portal.cases import files, thread
 from portal.correspondence import inbox
+from portal.correspondence import verbs as letters
+from portal.correspondence.composing import message_id
 from portal.correspondence.models import InboundMessage
 from portal.ledger.models import Leaf
+from portal.roles import SECURITY_OFFICER
 from requests.inquiries.mailbox import masked
 from requests.inquiries.models import Inquiry
 from requests.inquiries.verbs import message_id_of, sender_of, words_of
 from tests.correspondence.dovecot import make_mail
+from tests.correspondence.test_letters import drafted
 from tests.correspondence.test_mailbox_pages import stored
+from tests.factories import make_client, staff_in
+from tests.optouts.helpers import make_opt_out
 
 pytestmark = pytest.mark.django_db(databases=["default", "vault"])
 CARD = "4111 1111 1111 1111"
@@ -58,6 +64,16 @@ def test_a_card_number_is_masked_before_anything_is_stored(now: datetime) -> Non
     assert [one.kind for one in files.of_case(inquiry)] == ["attachment"]
     leaf = Leaf.objects.get(verb="inquiry.sensitive")
     assert (leaf.reason, leaf.counts) == ("card", {"card": 2})
+
+
+def test_a_reply_to_another_kind_of_case_is_an_inquiry_that_says_so(now: datetime) -> None:
+    officer = staff_in(SECURITY_OFFICER)
+    case = make_opt_out(make_client())
+    letter = drafted(case, officer)
+    letters.send(letter, case, by=officer, now=now)
+    received(now, 1, In_Reply_To=message_id(letter))
+    _, text = words_of(Inquiry.objects.get())
+    assert text.startswith(f"[This e-mail answers what we wrote on {case.reference}.]")
 
 
 def test_a_number_that_is_broken_over_two_lines_is_masked_too() -> None:
