@@ -1,5 +1,6 @@
 """Who sees which client. Every list, search, autocomplete, export, history and URL asks here."""
 
+from collections.abc import Collection
 from typing import TypeVar
 from uuid import UUID
 
@@ -53,3 +54,17 @@ def check_reach(user: User, client_id: UUID | None) -> None:
     """Raise Refused where `user` may not act for the client. The sentence does not tell that it exists."""
     if not reaches(user, client_id):
         raise Refused("There is no such client among yours.", code="reach")
+
+
+def names_of_assigned(users: Collection[UUID]) -> dict[UUID, list[str]]:
+    """The names of the clients that are assigned to each of `users`, for the review of their access."""
+    found: dict[UUID, list[str]] = {}
+    rows = ClientAssignment.objects.filter(user__in=users).order_by("client__name")
+    for user, name in rows.values_list("user_id", "client__name"):
+        found.setdefault(user, []).append(name)
+    return found
+
+
+def names_of_visible(user: User | AnonymousUser) -> list[tuple[UUID, str]]:
+    """The clients that `user` may see, by name."""
+    return list(visible_clients(user).order_by("name").values_list("pk", "name"))

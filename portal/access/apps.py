@@ -11,4 +11,5 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.access import signals  # noqa: F401  (registers the receivers)
+        # They register receivers, what the outbox sends and what the start page shows.
+        from portal.access import due, resets, signals  # noqa: F401

@@ -1,8 +1,15 @@
-"""The forms of the second step."""
+"""The forms of the second step and of the audit trail."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
+
+from portal.access.review import Clients
+from portal.access.trail import Question
+from portal.ledger.models import Outcome
+from portal.models import User
 
 
 class OneTimeInput(forms.TextInput):
@@ -44,3 +51,50 @@ class FirstCodeForm(CodeForm):
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
+
+
+class TrailForm(forms.Form):
+    """What to look for in the audit trail. None of it is personal, so that a search can be kept as a link."""
+
+    actor = forms.ModelChoiceField(
+        User.objects.order_by("username"), label="Who", required=False, empty_label="Everybody"
+    )
+    verb = forms.RegexField(
+        r"^[a-z_]+(\.[a-z_]+)?$",
+        required=False,
+        max_length=60,
+        help_text="Such as erasure.approve, or erasure for all that is done to erasures.",
+    )
+    outcome = forms.ChoiceField(choices=[("", "Any"), *Outcome.choices], required=False)
+    reference = forms.CharField(
+        label="Case", required=False, max_length=20, help_text="Such as ER-2026-000001."
+    )
+    client = forms.ChoiceField(required=False)
+    begin = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    end = forms.DateField(
+        label="To, inclusive", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        clients = [(str(pk), name) for pk, name in Clients.named(user)]
+        self.fields["client"].choices = [("", "Any"), *clients]  # type: ignore[attr-defined]
+
+    def question(self) -> Question:
+        """The valid form as a question; days are those of UTC, as the ledger's times are."""
+        given = self.cleaned_data
+        return Question(
+            actor=given["actor"].pk if given["actor"] else None,
+            verb=given["verb"],
+            outcome=given["outcome"],
+            reference=given["reference"].strip(),
+            client=UUID(given["client"]) if given["client"] else None,
+            begin=_midnight(given["begin"]) if given["begin"] else None,
+            end=_midnight(given["end"] + timedelta(days=1)) if given["end"] else None,
+        )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -88,3 +88,81 @@ class StaffSession(models.Model):
 
     def __str__(self) -> str:
         return f"session of {self.user_id}"
+
+
+class DeviceReset(models.Model):
+    """An Administrator's wish to reset a lost second factor; a Security Officer decides it."""
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    user = plain(
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="device_resets")
+    )
+    asked_at = plain(models.DateTimeField())
+    asked_by = plain(models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"))
+    decided_at = plain(models.DateTimeField(null=True))
+    decided_by = plain(
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    )
+    is_confirmed = plain(models.BooleanField(null=True))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(decided_at__isnull=True),
+                name="device_reset_open_once",
+            ),
+            models.CheckConstraint(
+                name="device_reset_decided_whole",
+                condition=models.Q(
+                    decided_at__isnull=True, decided_by__isnull=True, is_confirmed__isnull=True
+                )
+                | models.Q(
+                    decided_at__isnull=False, decided_by__isnull=False, is_confirmed__isnull=False
+                ),
+            ),
+            models.CheckConstraint(
+                name="device_reset_four_eyes",
+                condition=~models.Q(decided_by=models.F("asked_by"))
+                & ~models.Q(decided_by=models.F("user"))
+                & ~models.Q(asked_by=models.F("user")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"reset of the second factor of {self.user_id}"
+
+
+class AccessReview(models.Model):
+    """One look of a Security Officer at what a member of staff may do."""
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed", "Confirmed"
+        FLAGGED = "flagged", "Flagged"
+
+    id = plain(models.UUIDField(primary_key=True, default=new_id, editable=False))
+    user = plain(
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="access_reviews")
+    )
+    outcome = plain(models.CharField(max_length=9, choices=Outcome.choices))
+    reviewed_at = plain(models.DateTimeField())
+    reviewed_by = plain(
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    )
+
+    class Meta:
+        ordering = ["-reviewed_at"]
+        indexes = [models.Index(fields=["user", "-reviewed_at"], name="access_review_newest")]
+        constraints = [
+            models.CheckConstraint(
+                name="access_review_outcome_known",
+                condition=models.Q(outcome__in=("confirmed", "flagged")),
+            ),
+            models.CheckConstraint(
+                name="access_review_of_another",
+                condition=~models.Q(reviewed_by=models.F("user")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"review of {self.user_id}"

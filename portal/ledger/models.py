@@ -76,6 +76,11 @@ class Leaf(models.Model):
             ),
             models.Index(fields=["object_id", "id"], name="ledger_leaf_object"),
             models.Index(fields=["client_id", "id"], name="ledger_leaf_client"),
+            # The audit trail is searched newest first (portal.access.trail).
+            models.Index(fields=["at", "id"], name="ledger_leaf_at"),
+            models.Index(fields=["actor", "at", "id"], name="ledger_leaf_actor_at"),
+            models.Index(fields=["verb", "at", "id"], name="ledger_leaf_verb_at"),
+            models.Index(fields=["client_id", "at", "id"], name="ledger_leaf_client_at"),
         ]
 
     def __str__(self) -> str:
