@@ -342,6 +342,18 @@ class PersonForm(VerbForm):
         return {**cleaned, "address": address}
 
 
+class FromInquiryForm(VerbForm):
+    """What an inquiry does not say of the complaint in it."""
+
+    category = forms.ChoiceField(label="About", choices=Complaint.choices)
+    region = forms.ChoiceField(
+        label="The person lives in",
+        choices=list(REGION_NAMES.items()),
+        help_text="It says which framework's terms the case keeps.",
+    )
+    hr_data = forms.BooleanField(label="It is about human resources data", required=False)
+
+
 class CertificationForm(forms.Form):
     """A certification as it was made."""
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 
+from portal.access import step_up
 from portal.admin import staff_user
 from portal.cases.verbs import record_verb
 from portal.errors import Refused
@@ -74,6 +75,7 @@ def memo_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 @staff_page(*READERS)
+@step_up
 def binder_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Everything about the case as one PDF, for those who handle it."""
     case = get_object_or_404(Dispute, pk=pk)
@@ -82,6 +84,7 @@ def binder_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 @staff_page(*READERS)
+@step_up
 def binder_zip(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Everything about the case as files with a manifest."""
     case = get_object_or_404(Dispute, pk=pk)

@@ -21,6 +21,8 @@ from portal.errors import Refused
 from portal.models import User
 from portal.retire import retire
 from requests.disputes.models import Dispute, day_of
+from requests.inquiries import words as inquiry_words
+from requests.inquiries.models import Inquiry
 
 KEPT_MONTHS: Final = 24
 BATCH: Final = 200
@@ -30,6 +32,10 @@ def empty(case: Dispute, *, now: datetime, reason: str) -> None:
     """Destroy the complaint, the thread, the letters and the files of a closed dispute; the facts remain."""
     with transition(case, "empty", by=User.objects.system(), now=now, reason=reason) as locked:
         retire(locked, "empty")
+    # Its inquiry was kept as evidence here; where its own sweep was first, there is nothing left to end.
+    taken_on = Inquiry.objects.filter(dispute_id=case.pk, state="linked_to_dispute").first()
+    if taken_on is not None:
+        inquiry_words.empty(taken_on, now=now, reason=reason)
 
 
 def sweep(now: datetime) -> int:

@@ -42,6 +42,7 @@ from portal.work import (
     give_back,
     renew,
 )
+from requests.disputes import words as dispute_words
 from requests.erasures import approval, holds, recipients, sweep, tokens, waiting
 from requests.erasures.certificate import certify
 from requests.erasures.intake.models import destroy
@@ -49,6 +50,7 @@ from requests.erasures.intake.reading import read
 from requests.erasures.models import Erasure, ErasureSubject
 from requests.erasures.replay import keep_tokens
 from requests.erasures.subjects import case_key, matched_ids
+from requests.inquiries import words as inquiry_words
 from requests.optouts.adoption import adopt
 
 BATCH = 5_000
@@ -308,6 +310,9 @@ def _nullify(work: Erasure, clock: Clock) -> None:
             for table, rows in done.items():
                 locked.counts[table] = locked.counts.get(table, 0) + rows
             _advance(locked, subjects, Stage.NULLIFIED)
+        # Cases of the house that are about these people end with them; a sweep takes up what a kill left out.
+        for words in (inquiry_words, dispute_words):
+            words.after_erasure(work.client_id, ids, clock())
     with _moving(work, "nullify", clock()):
         pass
 

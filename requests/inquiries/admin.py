@@ -23,6 +23,8 @@ from portal.roles import (
     SECURITY_OFFICER,
     has_role,
 )
+from requests.disputes.forms import FromInquiryForm
+from requests.disputes.from_inquiry import open_from_inquiry
 from requests.inquiries import branches, deadlines, endings, forms, identity, verbs
 from requests.inquiries.models import Inquiry, InquiryBranch
 from requests.inquiries.states import INTAKE, UNTRIAGED
@@ -87,6 +89,8 @@ INQUIRY_VERBS = (
          explain="Ends the inquiry and every client's part of it."),
     Verb("reject", "Reject…", endings.reject, form=forms.RejectForm, danger=True,
          explain="Ends the inquiry with a ground, and tells the consumer how to appeal."),
+    Verb("link_dispute", "Take it on as a dispute…", open_from_inquiry, form=FromInquiryForm,
+         explain="Opens a dispute with these words. Its clocks run from the receipt of the inquiry, which ends here."),
     Verb("reopen", "Reopen", endings.reopen,
          explain="The response's clock runs on from the first receipt."),
 )  # fmt: skip

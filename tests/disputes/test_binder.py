@@ -4,12 +4,15 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 from pypdf import PdfReader, PdfWriter
 
+from portal.access.gate import mark_verified
 from portal.cases import files
 from portal.ledger.models import Leaf
 from requests.disputes import binder, verbs
@@ -91,3 +94,16 @@ def test_each_binder_leaves_a_leaf_and_an_erased_file_is_listed(case: Dispute) -
         assert answer.content.startswith(begin)
         assert case.reference in answer["Content-Disposition"]
     assert Leaf.objects.filter(object_id=case.pk, verb="dispute.export_binder").count() == 2
+
+
+def test_whoever_gave_the_second_factor_long_ago_is_asked_again_before_a_binder(
+    case: Dispute,
+) -> None:
+    browser = Browser()
+    browser.force_login(dana())
+    session = browser.session
+    mark_verified(session, now=timezone.now() - timedelta(minutes=11))
+    session.save()
+    answer = browser.get(reverse("disputes:binder_zip", args=[case.pk]))
+    assert answer.status_code == 302
+    assert not Leaf.objects.filter(object_id=case.pk, verb="dispute.export_binder").exists()

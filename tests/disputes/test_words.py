@@ -13,9 +13,11 @@ from portal.ids import new_id
 from portal.outbox import send_due
 from portal.retire import shred_retired
 from requests.disputes import verbs, words
+from requests.disputes.from_inquiry import open_from_inquiry
 from requests.disputes.models import Dispute
 from requests.disputes.statistics import statistics
 from requests.disputes.tasks import lapse_disputes
+from requests.inquiries.verbs import log_inquiry
 from tests.disputes.helpers import ALICE, answered, dana, day, make_dispute, olivia
 from tests.factories import make_client
 from tests.optouts.helpers import EMAIL, make_consumer
@@ -90,3 +92,28 @@ def test_what_names_nobody_on_file_keeps_its_words_for_24_months() -> None:
     case.refresh_from_db()
     assert case.state == "closed"
     assert words.sweep(day(60) + timedelta(days=733)) == 1
+
+
+def test_an_inquiry_that_becomes_a_dispute_keeps_its_receipt_and_ends_with_it() -> None:
+    inquiry = log_inquiry(
+        channel="email",
+        sender=ALICE,
+        subject="Complaint",
+        text="The catalogs still come.",
+        received_at=day(0),
+        by=olivia(),
+        now=day(2),
+    )
+    case = open_from_inquiry(
+        inquiry, category="catalog_after_opt_out", region="eea", by=olivia(), now=day(3)
+    )
+    assert (inquiry.state, inquiry.dispute_id) == ("linked_to_dispute", case.pk)
+    assert (case.received_at, case.inquiry_id) == (day(0), inquiry.pk)
+    assert "The catalogs still come." in case.unseal_content()["complaint"]
+    with pytest.raises(Refused):
+        open_from_inquiry(inquiry, category="spam", region="eea", by=olivia(), now=day(3))
+    assert Dispute.objects.count() == 1
+    verbs.withdraw(case, text="By telephone.", by=dana(), now=day(5))
+    words.empty(case, now=day(6), reason="person_erased")
+    inquiry.refresh_from_db()
+    assert (inquiry.state, inquiry.sealed) == ("emptied", None)
