@@ -223,10 +223,14 @@ def test_an_account_manager_sees_own_parts_with_the_words_and_nobody_else_s() ->
 def test_the_log_of_requests_names_nobody_and_its_figures_are_right() -> None:
     now = timezone.now()
     client = make_client("Harbor")
-    answered(routed(fresh(), client, now=now), now=now + timedelta(days=4))
-    answered(routed(fresh(), client, now=now), outcome="no_data", now=now + timedelta(days=2))
-    routed(fresh(), client, now=now)
-    spam = fresh()
+    answered(routed(fresh(received_at=now), client, now=now), now=now + timedelta(days=4))
+    answered(
+        routed(fresh(received_at=now), client, now=now),
+        outcome="no_data",
+        now=now + timedelta(days=2),
+    )
+    routed(fresh(received_at=now), client, now=now)
+    spam = fresh(received_at=now)
     endings.reject(spam, denial="no_request", message=None, by=officer(), now=now)
     browser = page(staff_in(AUDITOR))
     response = browser.get(reverse("inquiries:register"))
