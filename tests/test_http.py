@@ -15,6 +15,7 @@ from pytest_django import Settings
 from clients.models import Client
 from portal.roles import SECURITY_OFFICER
 from requests.models import Erasure
+from tests.access.devices import code_of
 from tests.factories import PASSWORD, make_user
 from tests.test_every_address import addresses, ids_of, theirs
 
@@ -261,9 +262,10 @@ def test_whoever_knew_the_session_before_the_log_in_does_not_know_it_afterwards(
 
 
 def test_one_is_logged_out_by_post_alone_and_the_session_is_gone() -> None:
-    make_user(SECURITY_OFFICER, username="olivia", password=PASSWORD)
+    olivia = make_user(SECURITY_OFFICER, username="olivia", password=PASSWORD)
     browser, name = Browser(), current.SESSION_COOKIE_NAME
     log_in(browser)
+    browser.post("/access/code/", {"code": code_of(olivia)})
     kept = browser.cookies[name].value
     assert browser.get("/logout/").status_code == 405
     assert browser.get("/").status_code == 200, "a link logs nobody out"

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import codes, verbs
 from portal.access.forms import CodeForm, FirstCodeForm
@@ -31,6 +31,7 @@ View = Callable[[HttpRequest], HttpResponseBase]
 def after_password(view: View) -> View:
     """Ask for the password only: for the pages of the second step."""
 
+    @require_http_methods(["GET", "HEAD", "POST"])
     @sensitive_post_parameters()
     @never_cache
     @wraps(view)
