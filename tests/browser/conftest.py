@@ -62,13 +62,17 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
 
 
 @pytest.fixture
-def log_in(chromium: Browser, live_server: LiveServer, settings: Settings) -> Iterator[LogIn]:
+def plain_cookies(settings: Settings) -> None:
+    """Cookies that a browser keeps without TLS."""
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "sessionid", "csrftoken"
+
+
+@pytest.fixture
+def log_in(chromium: Browser, live_server: LiveServer, plain_cookies: None) -> Iterator[LogIn]:
     """Log in as a member of staff, in a window of their own; fails on any violation or script error."""
     complaints: list[str] = []
     contexts = []
-    settings.SESSION_COOKIE_SECURE = False
-    settings.CSRF_COOKIE_SECURE = False
-    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "sessionid", "csrftoken"
 
     def on_error(error: Error) -> None:
         complaints.append(str(error))

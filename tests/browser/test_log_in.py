@@ -6,7 +6,6 @@ import pytest
 import time_machine
 from django.utils import timezone
 from playwright.sync_api import Browser
-from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from portal.access import codes
@@ -22,9 +21,8 @@ pytestmark = [
 
 
 def test_somebody_new_sets_the_second_step_up_and_logs_in_with_it(
-    chromium: Browser, live_server: LiveServer, settings: Settings, picture: Picture
+    chromium: Browser, live_server: LiveServer, plain_cookies: None, picture: Picture
 ) -> None:
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     nina = make_user(SECURITY_OFFICER, username="nina", password=PASSWORD)
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
