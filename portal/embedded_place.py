@@ -209,6 +209,8 @@ def die_with_parent(signal_number: int) -> Callable[[], None]:
         _libc()  # Loaded here, because little may be done between fork and exec.
 
     def ask() -> None:
+        # A shell starts a program in the background with this signal ignored, and that is inherited.
+        signal.signal(signal_number, signal.SIG_DFL)
         end_with_parent(signal_number)
         if os.getppid() != parent:  # The parent ended before the kernel knew of the wish.
             os._exit(1)
