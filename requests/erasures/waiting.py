@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from consumers.imports import source
 from consumers.models import ImportJob
 from portal.errors import Refused
 from requests.erasures.models import Erasure
@@ -25,5 +26,8 @@ def check_no_file_waits(erasure: Erasure) -> None:
     kept = ImportJob.objects.filter(
         client_id=erasure.client_id, sealed__isnull=False, logged_at__lte=erasure.state_at
     )
+    # An import that has ended waits only for the outbox to remove its file: here it need not be waited for.
+    for ended in kept.filter(closed_at__isnull=False):
+        source.remove(ended)
     if kept.exists():
         raise Refused(WAITS["import_open"], code="import_open")

@@ -253,8 +253,10 @@ def test_no_certificate_while_an_import_keeps_a_file_that_may_name_the_erased(
     refused = Leaf.objects.filter(object_id=approved.pk, reason="import_open")
     assert refused.count() == 1, "once, not each hour"
 
+    # The import has ended, and the outbox has not yet removed its file.
     ImportJob.objects.update(closed_at=later)
-    source.remove(ImportJob.objects.get())
     execution.run_due(at(later + 4 * waiting.LOOK_AGAIN))
     approved.refresh_from_db()
     assert (approved.state, approved.last_fault) == ("certified", "")
+    assert ImportJob.objects.get().sealed is None
+    assert not source.path_of(job).exists()
